@@ -1,0 +1,64 @@
+# What one does with this tree. `make help` lists it.
+
+VENV   ?= .venv
+PYTHON ?=
+PYTEST  = $(VENV)/bin/python -m pytest
+LOCK    = --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+          --all-extras --group test --group lint pyproject.toml
+
+# Where it is set, every process compiles all that it imports again: twice the time.
+unexport PYTHONDONTWRITEBYTECODE
+export DAGSTER_DISABLE_TELEMETRY = yes
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-slow test-all-pythons lint format lock demo bench wheel clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.installed ## the virtual environment .venv, from requirements.lock (PYTHON=… takes another Python)
+
+$(VENV)/.installed: pyproject.toml requirements.lock
+	@.ci/venv $(VENV) $(PYTHON)
+	@touch $@
+
+test: setup ## the tests, in a few minutes (ARGS=… goes to pytest)
+	$(PYTEST) -n 2 -m "not slow" $(ARGS)
+
+test-slow: setup ## the tests that take long or need much
+	$(PYTEST) -n 2 -m slow $(ARGS)
+
+test-all-pythons: ## `make test` on each Python from 3.11 to 3.13 that is here
+	@set -e; for python in $$(.ci/pythons); do \
+	    version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	    echo "== Python $$version"; \
+	    $(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON=$$python; \
+	done
+
+lint: setup ## format, style, types, floors, and whether requirements.lock is current
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/pyright
+	$(VENV)/bin/lint-imports
+	@cp requirements.lock $(VENV)/wanted.lock
+	$(VENV)/bin/uv pip compile --quiet $(LOCK) -o $(VENV)/wanted.lock >/dev/null
+	@cmp requirements.lock $(VENV)/wanted.lock || { echo "requirements.lock does not fit pyproject.toml: make lock" >&2; exit 1; }
+
+format: setup ## formats the code and mends what can be mended
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+lock: setup ## requirements.lock again, from pyproject.toml (UPGRADE=1 takes the newest of everything)
+	$(VENV)/bin/uv pip compile --quiet $(if $(UPGRADE),--upgrade) $(LOCK) -o requirements.lock >/dev/null
+
+demo: setup ## servers, a week of data, the proof, the UI (ONCE=1 ends after the proof, JOB=… takes one job)
+	$(VENV)/bin/datagw demo $(if $(ONCE),--once) $(if $(JOB),--job $(JOB))
+
+bench: setup ## what it costs, measured
+	$(VENV)/bin/python -m benchmarks $(ARGS)
+
+wheel: setup ## the wheel, in dist/
+	$(VENV)/bin/python -m build --wheel --no-isolation
+
+clean: ## takes away what make has made
+	rm -rf .venv .venv-3.* build dist .hypothesis .import_linter_cache .pytest_cache .ruff_cache
