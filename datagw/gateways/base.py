@@ -1,0 +1,457 @@
+"""The one class that all gateways are: a rich front in verbs, over the few hooks that a driver writes.
+
+Callers use the verbs (`ls` `stat` `get` `put` `rm` `rename` `check`, and their `…_many`), which are final. A driver
+writes the hooks (`_session` `_ls` `_stat` `_read` `_write` `_rm` `_mkdir` `_rmdir` `_translate`) and those of the
+optional ones that its protocol knows (`_rename` `_hash` `_sync`, and batches of its own where it can pipeline).
+A hook gets paths relative to the root, already safe; `full` makes the native one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar, final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+
+from datagw.errors import DatagwError, GatewayError, NotFound, Rejected, Unavailable, Unsupported
+from datagw.files import RemoteFile, StagedFile, join, parent, part_name, safe_path
+from datagw.gateways import getting, proving, sending
+from datagw.gateways.limits import Limiter
+from datagw.gateways.reading import Reading, Rename, Sent, Upload
+from datagw.gateways.retries import RetryPolicy, wait
+
+T = TypeVar("T")
+
+
+class Session(Protocol):
+    """A driver's open connection; only the driver knows what else it can do."""
+
+    def close(self) -> None:
+        """Ends the connection; never raises for one that is broken already."""
+
+
+def _octal(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return int(value, 8)
+        except ValueError:
+            raise ValueError('a mode is written in octal, as in "0640"') from None
+    return value
+
+
+Mode = Annotated[int, BeforeValidator(_octal), Field(ge=0, le=0o7777)]
+
+
+class Live:
+    """What changes while a gateway is in use: its session, and what the run lends to it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.session: Any = None
+        self.retries = RetryPolicy()
+        self.limiters: tuple[Limiter, ...] = ()
+        self.fence: Callable[[], None] = lambda: None
+        self.moved: Callable[[int], None] = lambda _count: None
+        self.log = logging.getLogger("datagw")
+        self.hash_trusted: bool | None = None
+        self.folders: set[str] = set()
+        self.gaps: set[str] = set()
+
+
+class Gateway(BaseModel):
+    """A named place and the protocol to reach it. Made from keyword arguments; connects when first used."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+    type: ClassVar[str]
+
+    root: str = Field("", description="Folder that all paths of this gateway start at; it must exist.")
+    timeout: float = Field(30, gt=0, description="Seconds without an answer after which the place counts as unreachable.")
+    connections: int = Field(1, ge=1, le=64, description="Connections in flight at once within a run.")
+    bandwidth: int | None = Field(None, gt=0, description="Bytes per second at most.")
+    mode: Mode | None = Field(None, description="Permissions of published files, in octal; else the place's default.")
+
+    _live: Live = PrivateAttr()
+
+    def model_post_init(self, _context: object, /) -> None:
+        """Nothing is open yet."""
+        self._live = Live(self.type)
+
+    @final
+    def using(
+        self,
+        *,
+        name: str | None = None,
+        retries: RetryPolicy | None = None,
+        bandwidth: int | None = None,
+        fence: Callable[[], None] | None = None,
+        moved: Callable[[int], None] | None = None,
+        log: logging.Logger | None = None,
+    ) -> Self:
+        """The same place, with a connection of its own and what a run lends: retries, a limit, a fence, progress, a log.
+
+        `fence` is asked before each block, rename and delete and raises to end the run; `moved` hears of bytes sent.
+        """
+        twin = self.model_copy()
+        live = Live(name or self.name)
+        old = self._live
+        live.retries = retries or old.retries
+        live.fence = fence or old.fence
+        live.moved = moved or old.moved
+        live.log = log or old.log
+        live.limiters = tuple(Limiter(rate) for rate in (self.bandwidth, bandwidth) if rate)
+        twin._live = live
+        return twin
+
+    @property
+    def name(self) -> str:
+        """As the job file calls it; the type, where nobody named it."""
+        return self._live.name
+
+    @property
+    def live(self) -> Live:
+        """For the front's own modules."""
+        return self._live
+
+    @final
+    def close(self) -> None:
+        """Ends the connection, if there is one; the next verb opens another."""
+        session, self._live.session = self._live.session, None
+        self._live.folders.clear()
+        self._live.hash_trusted = None
+        if session is not None:
+            session.close()
+
+    @final
+    def __enter__(self) -> Self:
+        return self
+
+    @final
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- what a place can do, known beforehand
+
+    @classmethod
+    def can(cls, hook: str) -> bool:
+        """Whether the driver wrote the optional hook, as in `can("rename")`."""
+        return getattr(cls, f"_{hook}") is not getattr(Gateway, f"_{hook}")
+
+    def full(self, path: str) -> str:
+        """The native path of one relative to the root."""
+        root = self.root.rstrip("/") if self.root != "/" else ""
+        if not path:
+            return self.root or "."
+        return f"{root}/{path}" if self.root else path
+
+    # ---- verbs
+
+    @final
+    def ls(self, folder: str = "", *, recursive: bool = False) -> Iterator[RemoteFile]:
+        """The entries of a folder in name order, folder by folder; NotFound where it is not there."""
+        folder = safe_path(folder)
+        entries = sorted(self.attempt(folder, lambda s: list(self._ls(s, folder))), key=lambda entry: entry.path)
+        for entry in entries:
+            yield entry
+            if recursive and entry.kind == "folder":
+                yield from self.ls(entry.path, recursive=True)
+
+    @final
+    def stat(self, path: str) -> RemoteFile:
+        """What the place says of one path, symlinks not followed."""
+        path = safe_path(path)
+        return self.attempt(path, lambda s: self._stat(s, path))
+
+    @final
+    def stat_many(self, paths: Sequence[str]) -> list[RemoteFile | GatewayError]:
+        """As `stat`, in the order asked; an error, NotFound above all, takes its file's place."""
+        safe = [safe_path(path) for path in paths]
+        return self.attempt(None, lambda s: list(self._stat_many(s, safe)))
+
+    @final
+    def read(self, path: str) -> bytes:
+        """The whole of a small file."""
+        path = safe_path(path)
+        return self.attempt(path, lambda s: b"".join(self._read(s, path)))
+
+    @final
+    def get_many(self, files: Sequence[RemoteFile], folder: Path) -> Iterator[StagedFile | GatewayError]:
+        """The files, whole and hashed, in a local folder, in the order asked; a failed one's error takes its place."""
+        return getting.get_many(self, files, folder)
+
+    @final
+    def get(self, file: RemoteFile, folder: Path) -> StagedFile:
+        """One file, whole and hashed, in a local folder."""
+        (found,) = self.get_many([file], folder)
+        if isinstance(found, GatewayError):
+            raise found
+        return found
+
+    @final
+    def send(self, uploads: Sequence[Upload], *, sync: bool = False) -> Iterator[Sent]:
+        """Uploads to part names; as each is done or has failed, in any order. Nothing is visible yet."""
+        return sending.send(self, uploads, sync=sync)
+
+    @final
+    def verify(self, sent: Sequence[Sent], strength: str) -> list[str | GatewayError]:
+        """How each part is known to be equal to what was sent: `hash`, `readback`, `size`; or what is wrong with it."""
+        return proving.verify(self, sent, strength)
+
+    @final
+    def hashes(self, files: Sequence[RemoteFile]) -> list[tuple[str, str] | GatewayError]:
+        """SHA-256 of files on the place and how it is known (`hash` or `readback`), or an error each."""
+        return proving.hashes(self, files)
+
+    @final
+    def rename_many(self, renames: Sequence[Rename]) -> list[GatewayError | None]:
+        """Renames, each whole or not at all, in the order asked; what failed has its error in its place."""
+        return sending.rename_many(self, renames)
+
+    @final
+    def put(self, content: bytes, path: str, *, replace: bool = True) -> None:
+        """Publishes a few bytes (a marker): part, verify, rename."""
+        final_path = safe_path(path)
+        upload = Upload(content, part_name(f"bytes:{content.hex()}", final_path), final_path)
+        (sent,) = self.send([upload])
+        proof: str | GatewayError = sent.error or self.verify([sent], "content")[0]
+        if isinstance(proof, GatewayError):
+            raise proof
+        (error,) = self.rename_many([Rename(upload.part, final_path, replace)])
+        if error is not None:
+            self.rm(upload.part)
+            raise error
+
+    @final
+    def rm(self, path: str) -> None:
+        """Removes one file; NotFound where it is not there."""
+        (error,) = self.rm_many([path])
+        if error is not None:
+            raise error
+
+    @final
+    def rm_many(self, paths: Sequence[str]) -> list[GatewayError | None]:
+        """Removes files, each after a look at the fence; what failed has its error in its place."""
+        return sending.rm_many(self, [safe_path(path) for path in paths])
+
+    @final
+    def rmdir(self, folder: str) -> bool:
+        """Removes a folder if it is empty; whether it is gone now."""
+        folder = safe_path(folder)
+        self._live.fence()
+        try:
+            self.attempt(folder, lambda s: self._rmdir(s, folder))
+        except NotFound:
+            return True
+        except Rejected:
+            return False
+        self._live.folders.discard(folder)
+        return True
+
+    @final
+    def mkdir(self, folder: str) -> None:
+        """Makes a folder and its parents; no error where it is."""
+        folder = safe_path(folder)
+        if folder and folder not in self._live.folders:
+            self.attempt(folder, lambda s: self._mkdir(s, folder))
+            self._live.folders.add(folder)
+
+    @final
+    def sync(self, paths: Sequence[str]) -> bool:
+        """Puts files and their names on stable storage; False where the place cannot say that it does."""
+        return self.attempt(None, lambda s: self._sync(s, paths)) if paths else True
+
+    @final
+    def check(self, *, write: bool) -> None:
+        """Reaches the place and proves the rights by using them: the root is there and, if asked, takes a file and gives it up."""
+        found = self.attempt("", lambda s: self._stat(s, ""))
+        if found.kind not in ("folder", "symlink"):
+            raise Rejected("the root is not a folder", path=self.root, gateway=self.name)
+        if write:
+            probe = proving.probe_name()
+            self.put(b"datagw check\n", probe)
+            self.rm(probe)
+
+    # ---- one way to the driver
+
+    @final
+    def attempt(self, path: str | None, call: Callable[[Any], T]) -> T:
+        """`call` with a session; native errors become ours, transient ones are tried again on a new session."""
+        live = self._live
+        pauses = live.retries.pauses()
+        while True:
+            live.fence()
+            try:
+                with self.speaking(path):
+                    return call(self.session())
+            except Unavailable as error:
+                self.close()
+                pause = next(pauses, None)
+                if pause is None:
+                    raise
+                self.tell_retry(error, pause)
+                wait(pause, live.fence)
+
+    @final
+    def tell_retry(self, error: GatewayError, pause: float) -> None:
+        """Logs why, and when, something is tried again."""
+        self._live.log.warning("%s; trying again in %.1f s", error, pause)
+
+    @final
+    def session(self) -> Any:  # noqa: ANN401 - the driver's own type
+        """The open session, opened if need be; a declared root that is not there is an error."""
+        live = self._live
+        if live.session is None:
+            live.session = self._session()
+            if self.root:
+                try:
+                    self._stat(live.session, "")
+                except BaseException as error:
+                    self.close()
+                    ours = error if isinstance(error, GatewayError) else self._translate(error)
+                    if isinstance(ours, NotFound):
+                        raise Unavailable(
+                            "the gateway's root is not there; is the disk mounted, the folder made?", path=self.root
+                        ) from error
+                    raise
+        return live.session
+
+    @final
+    @contextmanager
+    def speaking(self, path: str | None) -> Iterator[None]:
+        """Turns the driver's native errors into ours, with the gateway's name and the path in them."""
+        try:
+            yield
+        except GatewayError as error:
+            self.placed(error, path)
+            raise
+        except DatagwError:
+            raise
+        except Exception as error:
+            ours = self._translate(error)
+            if ours is None:
+                raise
+            raise self.placed(ours, path) from error
+
+    @final
+    def placed(self, error: GatewayError, path: str | None = None) -> GatewayError:
+        """The error with the gateway's name, and the path where it had none."""
+        error.gateway = error.gateway or self.name
+        error.path = path if error.path is None else error.path
+        return error
+
+    @final
+    def pulse(self, count: int) -> None:
+        """Before each block: may this run go on, may the bytes pass, who counts them."""
+        live = self._live
+        live.fence()
+        for limiter in live.limiters:
+            limiter.take(count)
+        live.moved(count)
+
+    # ---- hooks that every driver writes
+
+    def _session(self) -> Session:
+        raise NotImplementedError
+
+    def _ls(self, session: Any, folder: str) -> Iterator[RemoteFile]:  # noqa: ANN401
+        raise NotImplementedError
+
+    def _stat(self, session: Any, path: str) -> RemoteFile:  # noqa: ANN401
+        raise NotImplementedError
+
+    def _read(self, session: Any, path: str, offset: int = 0) -> Iterator[bytes]:  # noqa: ANN401
+        raise NotImplementedError
+
+    def _write(self, session: Any, reading: Reading, sync: bool) -> None:  # noqa: ANN401, FBT001
+        raise self._cannot("be written to")
+
+    def _rm(self, session: Any, path: str) -> None:  # noqa: ANN401
+        raise self._cannot("delete")
+
+    def _mkdir(self, session: Any, folder: str) -> None:  # noqa: ANN401
+        raise self._cannot("make folders")
+
+    def _rmdir(self, session: Any, folder: str) -> None:  # noqa: ANN401
+        raise self._cannot("remove folders")
+
+    def _translate(self, error: BaseException) -> GatewayError | None:
+        raise NotImplementedError
+
+    # ---- hooks that a driver writes if its protocol can
+
+    def _rename(self, session: Any, source: str, target: str, replace: bool) -> None:  # noqa: ANN401, FBT001
+        raise self._cannot("rename")
+
+    def _hash(self, session: Any, files: Sequence[RemoteFile]) -> list[str | None]:  # noqa: ANN401
+        return [None] * len(files)
+
+    def _sync(self, session: Any, paths: Sequence[str]) -> bool:  # noqa: ANN401
+        return False
+
+    # ---- batches: a driver that can pipeline writes its own
+
+    def _send_many(
+        self,
+        session: Any,  # noqa: ANN401
+        readings: Iterable[Reading],
+        sync: bool,  # noqa: FBT001
+    ) -> Iterator[tuple[Reading, GatewayError | None]]:
+        for reading in readings:
+            yield reading, self._outcome(reading.part, lambda r=reading: self._write(session, r, sync))
+
+    def _stat_many(self, session: Any, paths: Sequence[str]) -> Iterator[RemoteFile | GatewayError]:  # noqa: ANN401
+        for path in paths:
+            try:
+                with self.speaking(path):
+                    found: RemoteFile | GatewayError = self._stat(session, path)
+            except Unavailable:
+                raise
+            except GatewayError as error:
+                found = error
+            yield found
+
+    def _rename_many(self, session: Any, renames: Iterable[Rename]) -> Iterator[GatewayError | None]:  # noqa: ANN401
+        for one in renames:
+            yield self._outcome(
+                one.target, lambda o=one: self._rename(session, o.source, o.target, o.replace)
+            )
+
+    def _rm_many(self, session: Any, paths: Iterable[str]) -> Iterator[GatewayError | None]:  # noqa: ANN401
+        for path in paths:
+            yield self._outcome(path, lambda p=path: self._rm(session, p))
+
+    def _read_many(
+        self,
+        session: Any,  # noqa: ANN401
+        files: Iterable[RemoteFile],
+    ) -> Iterator[tuple[RemoteFile, bytes | GatewayError | None]]:
+        for file in files:
+            try:
+                with self.speaking(file.path):
+                    for block in self._read(session, file.path):
+                        yield file, block
+            except Unavailable:
+                raise
+            except GatewayError as error:
+                yield file, error
+            else:
+                yield file, None
+
+    def _outcome(self, path: str, call: Callable[[], None]) -> GatewayError | None:
+        try:
+            with self.speaking(path):
+                call()
+        except Unavailable:
+            raise
+        except GatewayError as error:
+            return error
+        return None
+
+    def _cannot(self, what: str) -> Unsupported:
+        return Unsupported(f"a gateway of type {self.type} cannot {what}", gateway=self.name)
+
+
+__all__ = ["Gateway", "Live", "Mode", "Reading", "Rename", "Sent", "Session", "Upload", "join", "parent"]
