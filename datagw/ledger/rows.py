@@ -1,0 +1,123 @@
+"""The rows of the ledger. Times are timezone-aware datetimes in UTC, sizes bytes, `day` None for a job without days.
+
+Paths may hold lone surrogates (bytes that are no UTF-8, PEP 383).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from datagw.ledger.owner import Owner
+
+RunState = Literal["running", "done", "failed", "partly", "cancelled", "lost"]
+DayState = Literal["published", "empty", "failed", "unfinished", "missing"]
+Verification = Literal["hash", "readback", "size", "accepted"]
+PartKind = Literal["part", "aside", "old"]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a job, by one process; `ended` and `error` are None while it runs."""
+
+    id: str
+    job: str
+    owner: Owner
+    started: datetime
+    ended: datetime | None
+    state: RunState
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """What is known of one day at one copy. `manifest` is the SHA-256 of the day's list of files."""
+
+    job: str
+    day: date | None
+    copy: str
+    state: DayState
+    files: int
+    bytes: int
+    manifest: str | None
+    updated: datetime
+    run: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The proof of one published file: what, from where, to where, how surely, and what the copy looked like then.
+
+    `durable` says that the copy is on stable storage; `copy_mtime` is in ns since the epoch; `gap` tells that the
+    final name was empty for a moment while the file was replaced.
+    """
+
+    job: str
+    day: date | None
+    copy: str
+    source: str
+    destination: str
+    version: str
+    content_version: str
+    size: int
+    sha256: str
+    verification: Verification
+    durable: bool
+    copy_size: int | None = None
+    copy_mtime: int | None = None
+    copy_etag: str | None = None
+    copy_inode: str | None = None
+    at: datetime
+    run: str
+    gap: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """One failure, of a job, a copy or a file, in the words that the user saw."""
+
+    job: str
+    day: date | None
+    copy: str | None
+    file: str | None
+    error: str
+    at: datetime
+    run: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A hidden name that is, or was about to be, on a place: `part` is its path on `gateway`.
+
+    `copy` is `""` for one in the source. `sha256` is None until the part is whole and verified; from then on it is
+    about to become `destination`.
+    """
+
+    part: str
+    job: str
+    day: date | None
+    copy: str
+    gateway: str
+    destination: str
+    source: str
+    content_version: str
+    version: str
+    size: int
+    sha256: str | None = None
+    kind: PartKind = "part"
+    at: datetime
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerRow:
+    """A marker that stands, or is about to, at `path` on `gateway`; `copy` is `""` for the one in the source."""
+
+    job: str
+    day: date | None
+    copy: str
+    gateway: str
+    path: str
+    run: str
+    at: datetime
