@@ -1,0 +1,65 @@
+"""What is due, and why: actions with reasons, per day. A plan changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from datagw.files import RemoteFile
+
+type_of_action = Literal["send", "adopt", "skip", "leave", "wait", "refuse", "delete", "ignore"]
+type_of_day = Literal["due", "done", "empty", "missing", "waiting"]
+
+DUE = frozenset({"send", "adopt", "refuse", "delete"})
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do, or to leave undone, with one file.
+
+    - `send`: the copy is missing or differs; `adopt`: a file of this size stands there without a receipt and is
+      compared (adopted if equal, else sent); `skip`: proven and still there; `leave`: proven, taken away since
+      (`if_gone = "leave"`);
+    - `refuse`: it cannot be published as the job is written; `wait`: not now (open for writing);
+    - `delete`: the source file goes once every copy is proven; `ignore`: no regular file, only reported.
+
+    `copy` is `""` for what concerns the source alone. Paths are those of the gateways.
+    """
+
+    kind: type_of_action
+    source: RemoteFile
+    copy: str
+    destination: str
+    reason: str
+    relative: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DayPlan:
+    """What a run would do with one day of a job (`day` is None where the job is not dated).
+
+    `state`: `due` (something is to be done), `done` (everything proven), `empty` (its folder is there, no files),
+    `missing` (nothing there, nothing published), `waiting` (a marker in the source says: not complete yet).
+    """
+
+    job: str
+    day: date | None
+    state: type_of_day
+    actions: tuple[Action, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def due(self) -> bool:
+        """Whether a run would have something to do."""
+        return self.state == "due"
+
+    def of(self, kind: type_of_action, copy: str | None = None) -> Iterator[Action]:
+        """The actions of one kind, of one copy or of all."""
+        return (action for action in self.actions if action.kind == kind and copy in (None, action.copy))
+
+    @property
+    def label(self) -> str:
+        """The day as in logs and tables: `2026-01-31`, or `-` for a job without days."""
+        return self.day.isoformat() if self.day else "-"
