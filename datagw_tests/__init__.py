@@ -1,0 +1,1 @@
+"""The tests of datagw. Shared fixtures stand in conftest.py; the promise that every gateway keeps in gateways/promise.py."""
