@@ -9,6 +9,10 @@ LOCK    = --universal --python-version 3.11 --generate-hashes --no-header --no-a
 # Where it is set, every process compiles all that it imports again: twice the time.
 unexport PYTHONDONTWRITEBYTECODE
 export DAGSTER_DISABLE_TELEMETRY = yes
+# The certificates of the machine, where it has any: a company's proxy may have signed what uv downloads.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS = true
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup test test-slow test-all-pythons lint format lock demo bench wheel clean
