@@ -42,7 +42,7 @@ test-all-pythons: ## `make test` on each Python from 3.11 to 3.13 that is here
 lint: setup ## format, style, types, floors, and whether requirements.lock is current
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/pyright
+	$(VENV)/bin/pyright --pythonpath $(VENV)/bin/python
 	$(VENV)/bin/lint-imports
 	@cp requirements.lock $(VENV)/wanted.lock
 	$(VENV)/bin/uv pip compile --quiet $(LOCK) -o $(VENV)/wanted.lock >/dev/null
