@@ -26,13 +26,13 @@ class Owner:
 
     @classmethod
     def current(cls) -> Owner:
-        """This process."""
+        """The process that asks."""
         pid = os.getpid()
         found = _state_and_ticks(pid)
         return cls(socket.gethostname(), _boot(), pid, found[1] if found else 0)
 
     def alive(self) -> bool | None:
-        """Whether the process still runs; None where that cannot be known from here (another host, another container)."""
+        """Whether the process still runs; None where that cannot be known from here: another host or container."""
         if self.host != socket.gethostname():
             return None
         boot, _, namespace = self.boot.partition("/")
@@ -55,7 +55,7 @@ def _runs(pid: int, started_ticks: int) -> bool:
     if found is None:  # /proc is not mounted, or hides the processes of other users
         return True
     state, ticks = found
-    return state not in "ZX" and (started_ticks == 0 or ticks == started_ticks)
+    return state not in "ZX" and started_ticks in (0, ticks)
 
 
 def _boot() -> str:

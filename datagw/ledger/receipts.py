@@ -1,0 +1,121 @@
+"""Receipts: the proofs. None is ever removed; the newest of each job, copy, source and destination is current."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, and_, bindparam, select, update
+
+from datagw.ledger.columns import short_hash
+from datagw.ledger.intents import delete_intents
+from datagw.ledger.lease import Lease
+from datagw.ledger.rows import Intent, Receipt
+from datagw.ledger.store import Store, chunks
+from datagw.ledger.tables import receipts
+
+_NAMES = tuple(field.name for field in fields(Receipt))
+_ALL: Select[Any] = select(receipts.c.id, *(receipts.c[name] for name in _NAMES)).order_by(receipts.c.id)
+_PAGE = 1000
+
+
+class Receipts(Store):
+    """What is proven."""
+
+    def current_receipts(
+        self, job: str, day: date | None, copies: Iterable[str] | None = None
+    ) -> dict[tuple[str, str], Receipt]:
+        """The newest receipt of each copy and source of that day, by (copy, source)."""
+        wanted = _ALL.where(receipts.c.job == job, receipts.c.day == day, receipts.c.current)
+        if copies is not None:
+            wanted = wanted.where(receipts.c.copy.in_(list(copies)))
+        with self.reading() as connection:
+            found = (_receipt(row) for row in connection.execute(wanted))
+            return {(receipt.copy, receipt.source): receipt for receipt in found}
+
+    def receipts_by_destination(self, job: str, copy: str, destinations: Iterable[str]) -> dict[str, Receipt]:
+        """The newest receipt of each of the destinations that has one, by destination."""
+        asked = set(destinations)
+        wanted = _ALL.where(receipts.c.job == job, receipts.c.copy == copy, receipts.c.current)
+        with self.reading() as connection:
+            found = [
+                _receipt(row)
+                for chunk in chunks(asked)
+                for row in connection.execute(wanted.where(receipts.c.hash.in_([short_hash(path) for path in chunk])))
+            ]
+        return {receipt.destination: receipt for receipt in found if receipt.destination in asked}
+
+    def receipts(
+        self, job: str | None = None, since: datetime | None = None, day: date | None = None
+    ) -> Iterator[Receipt]:
+        """All receipts, old ones too, oldest first, read page by page: those of a job, since a moment, of a day."""
+        wanted = _ALL.limit(_PAGE)
+        if job is not None:
+            wanted = wanted.where(receipts.c.job == job)
+        if since is not None:
+            wanted = wanted.where(receipts.c.at >= since)
+        if day is not None:
+            wanted = wanted.where(receipts.c.day == day)
+        last = -1
+        while True:
+            with self.reading() as connection:
+                page = connection.execute(wanted.where(receipts.c.id > last)).all()
+            yield from map(_receipt, page)
+            if len(page) < _PAGE:
+                return
+            last = page[-1].id
+
+    def write_receipts(self, lease: Lease, new: Sequence[Receipt], forget_parts: Sequence[Intent] = ()) -> None:
+        """The receipts put down, and the intents that they fulfil forgotten, at once; older receipts become history.
+
+        Raises LeaseLost, and writes nothing, where the lease has gone.
+        """
+        rows = [{name: getattr(receipt, name) for name in _NAMES} for receipt in new]
+        newest = {(row["job"], row["copy"], row["source"], row["destination"]): row for row in rows}
+        for row in rows:
+            row["hash"] = short_hash(row["destination"])
+            row["current"] = newest[row["job"], row["copy"], row["source"], row["destination"]] is row
+        with self.writing(lease) as connection:
+            if rows:
+                connection.execute(
+                    update(receipts).where(_SAME, receipts.c.current).values(current=False), [_key(row) for row in rows]
+                )
+                connection.execute(receipts.insert(), rows)
+            delete_intents(connection, forget_parts)
+
+    def mark_durable(self, lease: Lease, proven: Sequence[Receipt]) -> None:
+        """The copies of these receipts are on stable storage now."""
+        rows = [
+            {**_key({name: getattr(receipt, name) for name in _NAMES}), "b_sha256": receipt.sha256}
+            for receipt in proven
+        ]
+        with self.writing(lease) as connection:
+            if rows:
+                same = and_(_SAME, receipts.c.sha256 == bindparam("b_sha256"), receipts.c.current)
+                connection.execute(update(receipts).where(same).values(durable=True), rows)
+
+
+_SAME = and_(
+    receipts.c.job == bindparam("b_job"),
+    receipts.c.copy == bindparam("b_copy"),
+    receipts.c.hash == bindparam("b_hash"),
+    receipts.c.source == bindparam("b_source"),
+    receipts.c.destination == bindparam("b_destination"),
+)
+
+
+def _key(row: dict[str, Any]) -> dict[str, Any]:
+    """The values for `_SAME`."""
+    return {
+        "b_job": row["job"],
+        "b_copy": row["copy"],
+        "b_hash": row.get("hash") or short_hash(row["destination"]),
+        "b_source": row["source"],
+        "b_destination": row["destination"],
+    }
+
+
+def _receipt(row: Row[Any]) -> Receipt:
+    return Receipt(**dict(zip(_NAMES, row[1:], strict=True)))
