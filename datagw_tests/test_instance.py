@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 from dagster import DagsterInstance
+from dagster._core.run_coordinator import QueuedRunCoordinator
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -17,6 +18,7 @@ def test_dagster_accepts_the_instance_file_and_its_limits(tmp_path: Path):
         assert queue is not None
         assert queue.max_concurrent_runs == 4
         assert [limit["key"] for limit in queue.tag_concurrency_limits] == ["datagw/gateway.institute"]
+        assert isinstance(instance.run_coordinator, QueuedRunCoordinator)
         assert instance.run_coordinator.dequeue_interval_seconds == 1
         assert instance.run_monitoring_enabled
         assert instance.get_settings("sensors")["use_threads"]
