@@ -14,6 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import datagw
+
 PROJECT = Path(__file__).resolve().parent.parent
 SETTINGS = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK = (PROJECT / "requirements.lock").read_text(encoding="utf-8")
@@ -47,6 +49,11 @@ def test_the_lock_holds_what_the_project_asks_for(requirement: Requirement):
     versions = re.findall(rf"^{name}==(\S+)", LOCK, flags=re.MULTILINE)
     assert versions, "not in the lock: make lock"
     assert all(requirement.specifier.contains(version) for version in versions)
+
+
+def test_the_version_is_said_once_and_again():
+    assert datagw.__version__ == SETTINGS["project"]["version"]
+    assert f"## [{datagw.__version__}]" in (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_a_python_that_does_not_start_is_passed_over(tmp_path: Path):
