@@ -89,10 +89,10 @@ class Secret:
             return given
         if isinstance(given, SecretStr):
             return cls(value=given)
-        match given:
-            case {"env": str(name), **others} if name and not others:
+        match list(cast("dict[str, object]", given).items() if isinstance(given, dict) else ()):
+            case [("env", str(name))] if name:
                 return cls(env=name)
-            case {"file": str(name), **others} if name and not others:
+            case [("file", str(name))] if name:
                 base = cast("dict[str, Any]", info.context or {}).get("base")
                 return cls(file=name if base is None or name.startswith("~") else os.path.join(base, name))
             case _:

@@ -1,0 +1,287 @@
+"""The pattern of a source: which paths of a gateway belong to it, and to which day.
+
+    readings/%Y%m%d/            every file below the folder of a day
+    %Y/%m/%d/*.csv              the CSV files of a day
+    log-%Y-%j.txt               one dated file a day
+    inbox/**/*.csv              files without a date
+    a[*]b %% {{ }}              literal `*`, `%`, braces
+
+A pattern reads and lists; it never decides what an absence means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from datagw.errors import NotFound
+from datagw.files import MARKER, RemoteFile, is_own_name
+from datagw.gateways.notation import escape, segments, tokens
+from datagw.gateways.segments import Segment, day_of, parts_of, tells_the_day
+from datagw.gateways.templates import Template
+
+__all__ = ["Pattern", "Segment", "Template", "escape"]
+
+Listing = Callable[[str], Iterable[RemoteFile]]
+"""`ls(folder)`: the entries of one folder, in any order; raises NotFound where it is not there."""
+
+CODES = "Ymdj"
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The paths of a source, relative to the root of its gateway.
+
+    `levels` has one segment for each name of the path; `tree` says that everything below belongs to it.
+    """
+
+    text: str
+    levels: tuple[Segment, ...]
+    tree: bool
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern:
+        """The pattern that `text` writes; raises ValueError that says what to write instead."""
+        pieces = tokens(text, codes=CODES)
+        for token in pieces:
+            if token.kind in ("date", "field"):
+                written = "{date}" if token.kind == "date" else f"{{{token.value}}}"
+                raise ValueError(f"`{written}` is for destinations; a source knows `{{day:%Y-%m-%d}}`")
+        names, tree = segments(pieces)
+        found = cls(text.lstrip("/"), tuple(Segment(name) for name in names), tree)
+        if found.levels and found.levels[-1].deep and not tree:  # `a/**` is what `a/` is
+            found = cls(found.text, found.levels[:-1], tree=True)
+        found._refuse()
+        return found
+
+    @classmethod
+    def of(cls, path: str, *, tree: bool = False) -> Pattern:
+        """The pattern of this very path, whatever characters it holds."""
+        return cls.parse(escape(path) + ("/" if tree else ""))
+
+    def _refuse(self) -> None:
+        codes = frozenset[str]().union(*(level.codes for level in self.levels))
+        if codes and not tells_the_day(codes):
+            written = " ".join(f"%{code}" for code in CODES if code in codes)
+            raise ValueError(f"`{written}` does not tell the day: a dated path holds %Y, %m and %d, or %Y and %j")
+        deep = next((at for at, level in enumerate(self.levels) if level.deep), len(self.levels))
+        folders = self.levels if self.tree else self.levels[:-1]
+        if any(level.codes for level in folders[deep:]):
+            raise ValueError(
+                "`**` before a dated folder leaves open which folder is the day's: name the folders, or use `*`"
+            )
+
+    @cached_property
+    def dated(self) -> bool:
+        """Whether a path tells its day."""
+        return any(level.codes for level in self.levels)
+
+    @cached_property
+    def depth(self) -> int:
+        """How many fixed folders it begins with."""
+        folders = self.levels if self.tree else self.levels[:-1]
+        return next((at for at, level in enumerate(folders) if level.fixed is None), len(folders))
+
+    @cached_property
+    def base(self) -> str:
+        """The deepest folder before the first glob or date; relative paths start there once dates are filled in."""
+        return "/".join(str(level.fixed) for level in self.levels[: self.depth])
+
+    @property
+    def root(self) -> str:
+        """The folder that has to be there: the path up to the first dated or glob part."""
+        return self.base
+
+    @cached_property
+    def exact(self) -> str | None:
+        """The one path that is meant, if there is neither a glob, nor a date, nor a slash at the end."""
+        if self.tree or not self.levels or any(level.fixed is None for level in self.levels):
+            return None
+        return "/".join(str(level.fixed) for level in self.levels)
+
+    def filled(self, day: date) -> Pattern:
+        """The pattern of one day, without dates."""
+        levels = tuple(level.filled(day) if level.codes else level for level in self.levels)
+        return Pattern(self.text, levels, self.tree)
+
+    def on(self, day: date | None) -> Pattern:
+        """The pattern without dates: that of a day, or itself; raises ValueError where a day lacks or is too much."""
+        if self.dated == (day is None):
+            raise ValueError(f"{self.text}: " + ("which day?" if self.dated else "has no days"))
+        return self if day is None else self.filled(day)
+
+    def relative(self, path: str, day: date | None = None) -> str:
+        """`path` as seen from the base (of that day)."""
+        base = self.on(day).base
+        return path[len(base) + 1 :] if base else path
+
+    def tail_codes(self) -> frozenset[str]:
+        """The codes that stand in relative paths, so that two days differ in them."""
+        depth = self.filled(date(2000, 1, 1)).depth
+        return frozenset[str]().union(*(level.codes for level in self.levels[depth:]))
+
+    def name_codes(self) -> frozenset[str]:
+        """The codes that stand in the names of files."""
+        return frozenset() if self.tree or not self.levels else self.levels[-1].codes
+
+    # ---- step by step
+
+    def start(self, depth: int = 0) -> frozenset[int]:
+        """The levels that the next name may match, after `depth` fixed ones."""
+        return self._with_deep({depth})
+
+    def descend(
+        self, states: frozenset[int], name: str, known: Mapping[str, int]
+    ) -> tuple[frozenset[int], dict[str, int]]:
+        """The levels after the folder `name`, none if nothing below can match, and the date parts known then."""
+        after, parts = set[int](), dict(known)
+        for state in states:
+            if state == len(self.levels) or self.levels[state].deep:
+                after.add(state)
+            elif (got := self.levels[state].read(name, known)) is not None:
+                after.add(state + 1)
+                parts.update(got)
+        if not self.tree:
+            after.discard(len(self.levels))
+        return self._with_deep(after), parts
+
+    def takes(self, states: frozenset[int], name: str, known: Mapping[str, int]) -> dict[str, int] | None:
+        """The date parts known of a file `name` at these levels; None where it does not match."""
+        for state in states:
+            if state == len(self.levels):
+                return dict(known)
+            if (
+                not self.tree
+                and state == len(self.levels) - 1
+                and (got := self.levels[state].read(name, known)) is not None
+            ):
+                return {**known, **got}
+        return None
+
+    def _with_deep(self, states: set[int]) -> frozenset[int]:
+        for state in sorted(states):
+            while state < len(self.levels) and self.levels[state].deep:
+                state += 1
+                states.add(state)
+        return frozenset(states)
+
+    def parts(self, path: str) -> dict[str, int] | None:
+        """The date parts of a file's path, empty for a pattern without dates; None where it does not match."""
+        *folders, name = path.split("/")
+        states, known = self.start(), dict[str, int]()
+        for folder in folders:
+            states, known = self.descend(states, folder, known)
+        return self.takes(states, name, known)
+
+    def matches(self, path: str) -> bool:
+        """Whether a file at this path belongs to the source, on whatever day."""
+        return self.parts(path) is not None
+
+    def day_of(self, path: str) -> date | None:
+        """The day of a file's path; None where it does not match."""
+        return day_of(self.parts(path) or {})
+
+    # ---- on a place
+
+    def discover(self, ls: Listing, *, since: date | None = None, hidden: bool = True) -> Iterator[tuple[date, str]]:
+        """Each day that is there, with its folder (of dated files: the first file), in name order; only dated levels
+        are listed. Raises NotFound if the root is not there; impossible dates (20261399) are no days.
+        """
+        if not self.dated:
+            raise ValueError(f"{self.text} has no days")
+        last = max(at for at, level in enumerate(self.levels) if level.codes)
+        files = last == len(self.levels) - 1 and not self.tree
+        seen = set[date]()
+
+        def go(parts: Mapping[str, int]) -> bool:
+            return since is None or (parts.get("Y", 9999), parts.get("m", 99)) >= (since.year, since.month)
+
+        walk = self._walk(ls, (self.root, self.depth), {}, hidden=hidden, go=go, until=None if files else last)
+        for entry, states, known in walk:
+            parts = self.takes(states, entry.name, known) if files else known
+            day = day_of(parts or {})
+            if day is not None and day not in seen and (since is None or day >= since):
+                seen.add(day)
+                yield day, entry.path
+
+    def files(
+        self,
+        ls: Listing,
+        day: date | None = None,
+        *,
+        hidden: bool = True,
+        exclude: Callable[[str], bool] | None = None,
+    ) -> Iterator[RemoteFile]:
+        """The entries (of one day) that are no folders, in name order, each folder's in its place.
+
+        Symlinks and special files are among them, their kind tells. `exclude` hears relative paths, of folders with a
+        slash at the end. Raises NotFound if the base is not there; a folder below it that vanishes meanwhile is none.
+        """
+        here = self.on(day)
+        wanted = parts_of(day) if day is not None else {}
+        above = frozenset[str]().union(*(level.codes for level in self.levels[: here.depth]))
+        known = {code: wanted[code] for code in above}
+        start = len(here.base) + 1 if here.base else 0
+
+        def skip(path: str) -> bool:
+            return exclude is not None and exclude(path[start:])
+
+        def go(parts: Mapping[str, int]) -> bool:
+            return day is None or parts.items() <= wanted.items()
+
+        for entry, states, found in self._walk(ls, (here.base, here.depth), known, hidden=hidden, go=go, skip=skip):
+            parts = self.takes(states, entry.name, found)
+            if parts is not None and go(parts):
+                yield entry
+
+    def _walk(
+        self,
+        ls: Listing,
+        top: tuple[str, int],
+        known: dict[str, int],
+        *,
+        hidden: bool,
+        go: Callable[[Mapping[str, int]], bool],
+        skip: Callable[[str], bool] | None = None,
+        until: int | None = None,
+    ) -> Iterator[tuple[RemoteFile, frozenset[int], dict[str, int]]]:
+        """Entries that are no folders with the levels and date parts of their folder; or, `until` a level, the folders
+        that match it, with theirs.
+        """
+        folder, depth = top
+        states = self.start(depth)
+        stack = [(iter(_sorted(ls(folder))), states, known)]
+        while stack:
+            entries, states, known = stack[-1]
+            entry = next(entries, None)
+            if entry is None:
+                stack.pop()
+                continue
+            if is_own_name(entry.name) or entry.name == MARKER or not (hidden or self._shown(entry.name, states)):
+                continue
+            if entry.kind != "folder":
+                if until is None and not (skip and skip(entry.path)):
+                    yield entry, states, known
+                continue
+            below, parts = self.descend(states, entry.name, known)
+            if not below or not go(parts) or (skip and skip(f"{entry.path}/")):
+                continue
+            if until is not None and min(below) > until:
+                yield entry, below, parts
+                continue
+            try:
+                inside = _sorted(ls(entry.path))
+            except NotFound:
+                continue  # gone since its parent was listed
+            stack.append((iter(inside), below, parts))
+
+    def _shown(self, name: str, states: frozenset[int]) -> bool:
+        return not name.startswith(".") or any(
+            self.levels[state].dotted for state in states if state < len(self.levels)
+        )
+
+
+def _sorted(entries: Iterable[RemoteFile]) -> list[RemoteFile]:
+    return sorted(entries, key=lambda entry: entry.name)
