@@ -1,0 +1,18 @@
+"""The command `datagw`: one file a command; each reads its options, calls one function below and prints what it said.
+
+Start at `app.py`, the list of commands. Results go to stdout, everything else to stderr. Nothing heavy is imported
+before a command is known, and Dagster only by what needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script: does what the arguments say, and ends the process with the code of `endings.py`."""
+    from datagw.cli.app import commands
+    from datagw.cli.endings import ended
+
+    sys.exit(ended(commands, sys.argv[1:] if arguments is None else list(arguments)))

@@ -1,0 +1,84 @@
+"""How a command ends: the exit codes, in one place.
+
+0 done, also when there was nothing to do; 1 failed; 2 the call or the job file is wrong; 3 partly done: some files or
+days failed, others were published or adopted by this run; 130 interrupted, and the next run goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from datagw.errors import Aborted, ConfigError, DatagwError, printable
+
+if TYPE_CHECKING:
+    from datagw.publishing.results import DayResult
+
+DONE, FAILED, WRONG, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def of_results(results: Iterable[DayResult]) -> int:
+    """The code of a run that went to its end. A day that is unfinished or waiting has not failed."""
+    days = list(results)
+    if not any(day.state == "failed" or day.error or day.failures for day in days):
+        return DONE
+    return PARTLY if any(day.published_something for day in days) else FAILED
+
+
+def ended(command: click.Command, arguments: Sequence[str]) -> int:
+    """The code that the process is to end with, after `command` has done what the arguments say.
+
+    An error that was to be expected is one line on stderr (`--debug` adds where it came from), never a traceback.
+    """
+    debug = "--debug" in arguments
+    try:
+        with _sigterm_like_ctrl_c():
+            code = command.main(args=list(arguments), prog_name="datagw", standalone_mode=False)
+            sys.stdout.flush()
+            return code if isinstance(code, int) else DONE
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return WRONG
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort, Aborted):
+        _say("interrupted; the next run goes on from here", debug=debug)
+        return INTERRUPTED
+    except ConfigError as error:
+        _say("\n".join([str(error), *(f"  {problem}" for problem in error.problems)]), debug=debug)
+        return WRONG
+    except DatagwError as error:
+        _say(str(error), debug=debug)
+        return FAILED
+    except BrokenPipeError:  # whoever read our output has gone: nothing can be said to them any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+def _say(message: str, *, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    lines = [printable(line) for line in message.splitlines()] or [""]
+    print(f"datagw: {lines[0]}", *lines[1:], sep="\n", file=sys.stderr)  # noqa: T201
+
+
+@contextmanager
+def _sigterm_like_ctrl_c() -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt in the main thread, as Ctrl-C does."""
+    try:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:  # not the main thread: signals are not ours
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
