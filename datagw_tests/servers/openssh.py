@@ -1,0 +1,180 @@
+"""A real OpenSSH server of the test's own: fresh keys, a free port, the current user, root or not."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import select
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+INSTALL = "apt-get install -y --no-install-recommends openssh-server openssh-client"
+SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin:" + os.environ.get("PATH", ""))
+
+
+def missing() -> tuple[str, str] | None:
+    """What keeps the server from being started, and the command that brings it; None where all is there."""
+    if SSHD is None:
+        return "no sshd on this machine", INSTALL
+    if shutil.which("ssh-keygen") is None:
+        return "no ssh-keygen on this machine", INSTALL
+    return None
+
+
+def make_key(path: Path, kind: str = "ed25519", passphrase: str = "", *options: str) -> Path:
+    """A fresh key pair at `path` and `path`.pub."""
+    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "datagw test", "-f", str(path), *options]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    return path
+
+
+class OpenSSH:
+    """An sshd in `folder`, which holds its keys, its configuration and its log; `root` is where files go.
+
+    `exec_allowed=False` forces SFTP on every session; `config` adds lines to sshd_config. As a context manager it is
+    started at entry and stopped, its sessions too, at exit.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        exec_allowed: bool = True,
+        host_keys: Sequence[str] = ("ed25519",),
+        config: Sequence[str] = (),
+        command: Sequence[str] = (),
+    ) -> None:
+        self.folder = folder
+        self.root = folder / "root"
+        self.root.mkdir(parents=True)
+        self.port = _free_port()
+        self.username = getpass.getuser()
+        self.user_key = make_key(folder / "id_user")
+        self.authorized = folder / "authorized_keys"
+        self.authorized.write_bytes((folder / "id_user.pub").read_bytes())
+        self.known_hosts = folder / "known_hosts"
+        self._command = list(command)  # as another user: ["setpriv", "--reuid=…"]
+        self._kinds = list(host_keys)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._extra = [*config, *([] if exec_allowed else ["ForceCommand internal-sftp"])]
+        self.renew_host_keys()
+
+    def renew_host_keys(self) -> None:
+        """Fresh host keys (from the next start on); the known hosts still have the former ones, if there were any."""
+        first = not self.known_hosts.exists()
+        for kind in self._kinds:
+            path = self.folder / f"host_{kind}"
+            for old in (path, path.with_suffix(".pub")):
+                old.unlink(missing_ok=True)
+            make_key(path, kind)
+        if first:
+            self.known_hosts.write_text("".join(self.host_line(kind) for kind in self._kinds))
+
+    def host_line(self, kind: str) -> str:
+        """The known_hosts line of one host key."""
+        name, key, _ = (self.folder / f"host_{kind}.pub").read_text().split(" ", 2)
+        return f"[127.0.0.1]:{self.port} {name} {key}\n"
+
+    def fields(self, **changed: Any) -> dict[str, Any]:
+        """Keyword arguments for a gateway of type sftp on this server."""
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "username": self.username,
+            "private_key": str(self.user_key),
+            "known_hosts": str(self.known_hosts),
+            "root": str(self.root),
+            "timeout": 20,
+            **changed,
+        }
+
+    def start(self) -> None:
+        """Starts the server, again on the same port; returns once it listens."""
+        assert SSHD is not None
+        if os.geteuid() == 0:
+            Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own, refused without
+        config = self.folder / "sshd_config"
+        lines = [
+            f"Port {self.port}",
+            "ListenAddress 127.0.0.1",
+            *(f"HostKey {self.folder}/host_{kind}" for kind in self._kinds),
+            f"PidFile {self.folder}/sshd.pid",
+            f"AuthorizedKeysFile {self.authorized}",
+            "StrictModes no",
+            "UsePAM no",
+            "PasswordAuthentication no",
+            "KbdInteractiveAuthentication no",
+            "PermitRootLogin prohibit-password",
+            "MaxStartups 100",
+            "Subsystem sftp internal-sftp",
+            *self._extra,
+        ]
+        config.write_text("\n".join(lines) + "\n")
+        command = [*self._command, SSHD, "-D", "-e", "-f", str(config)]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        )
+        _wait_for_words(self._process, b"Server listening")
+
+    def children(self) -> list[int]:
+        """The processes of the sessions that are open."""
+        assert self._process is not None
+        return _descendants(self._process.pid)
+
+    def kill(self) -> None:
+        """SIGKILL to the server and to all its sessions, at once."""
+        process = self._process
+        if process is None:
+            return
+        family = [process.pid, *_descendants(process.pid)]
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
+        process.wait(10)
+        if process.stderr is not None:
+            process.stderr.close()
+        self._process = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for_words(process: subprocess.Popen[bytes], words: bytes, seconds: float = 10) -> None:
+    assert process.stderr is not None
+    said = b""
+    end = time.monotonic() + seconds
+    while words not in said:
+        ready, _, _ = select.select([process.stderr], [], [], max(0.0, end - time.monotonic()))
+        chunk = os.read(process.stderr.fileno(), 4096) if ready else b""
+        if not chunk:
+            process.kill()
+            raise RuntimeError(f"sshd did not start: {said.decode(errors='replace')}")
+        said += chunk
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        children = [
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [one for child in children for one in (child, *_descendants(child))]
