@@ -140,6 +140,15 @@ class Gateway(BaseModel):
         """Whether the driver wrote the optional hook, as in `can("rename")`."""
         return getattr(cls, f"_{hook}") is not getattr(Gateway, f"_{hook}")
 
+    def link(self, path: str) -> str:
+        """Where a person finds `path`: a URL if the protocol has one, else `gateway:path`."""
+        return f"{self.name}:{path}"
+
+    @property
+    def folds(self) -> bool:
+        """Whether names that differ in case or Unicode form only are one name here."""
+        return False
+
     def full(self, path: str) -> str:
         """The native path of one relative to the root."""
         root = self.root.rstrip("/") if self.root != "/" else ""

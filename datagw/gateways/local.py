@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
@@ -37,6 +36,12 @@ class Local(Gateway):
     type: ClassVar[str] = "local"
 
     root: str = Field("/", description="Folder that all paths of this gateway start at; it must exist.")
+
+    @property
+    @override
+    def folds(self) -> bool:
+        native = self.full("")
+        return native.swapcase() != native and os.path.exists(native.swapcase()) and os.path.samefile(native, native.swapcase())
 
     @override
     def _session(self) -> Disk:
@@ -178,11 +183,3 @@ def _fsync(native: str, flags: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def space_left(folder: Path) -> int:
-    """Bytes that an ordinary user may still write below `folder`."""
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize
-
-

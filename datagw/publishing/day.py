@@ -1,0 +1,329 @@
+"""One day of one job, from the first look to the last empty folder. The order of the steps is the guarantee."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+
+from datagw.errors import Changed, GatewayError, NotFound
+from datagw.files import RemoteFile, StagedFile
+from datagw.gateways.base import Gateway
+from datagw.jobs import Job
+from datagw.ledger import Lease
+from datagw.publishing.copying import CopyWork, local_hashes
+from datagw.publishing.freeing import Freeing, remove_empty_folders
+from datagw.publishing.looking import in_place, look_at_copy, look_at_source, remember
+from datagw.publishing.markers import copy_marker, remove_marker, set_marker, source_marker
+from datagw.publishing.outcome import copy_result, day_row, dead_copy, worst
+from datagw.publishing.planning import SourceSight, Wish, make_plan
+from datagw.publishing.plans import Action, DayPlan
+from datagw.publishing.recovery import recover, remove_unclaimed_parts
+from datagw.publishing.results import CopyResult, DayResult, FileFailure
+from datagw.publishing.staging import stage, unstage
+from datagw.publishing.world import World
+
+BATCH_FILES = 1000
+BATCH_BYTES = 512 << 20
+
+
+class DayWork:
+    """The work on one day, under its lease; `run` does all of it and returns what became of it."""
+
+    def __init__(
+        self, world: World, job: Job, day: date | None, lease: Lease, gateways: Mapping[str, Gateway], wish: Wish
+    ) -> None:
+        self.world = world
+        self.job = job
+        self.day = day
+        self.lease = lease
+        self.gateways = gateways
+        self.source = gateways[job.source.gateway]
+        self.wish = wish
+        self.label = day.isoformat() if day else job.name
+        self.works: dict[str, CopyWork] = {}
+        self.dead: dict[str, CopyResult] = {}
+        self.late: list[str] = []
+        self.errors: list[FileFailure] = []
+        self.notes: list[str] = []
+        self.deleted = 0
+
+    def run(self) -> DayResult:
+        """Recover, look, plan, adopt, mark, send, look again, unmark, free, tidy; and put the day on record."""
+        copies = {copy.name: self.gateways[copy.gateway] for copy in self.job.to}
+        recover(self.world, self.job, self.day, self.lease, self.source, copies)
+        sight = look_at_source(self.job, self.day, self.source, self.world.ledger)
+        if sight.waits is not None:
+            self._say("%s", sight.waits)
+            return self._result("waiting")
+        self._look_at_copies(sight)
+        plan = self._plan(sight)
+        if plan.state == "missing":
+            self._say("missing: no such day at the source")
+            return self._result("missing")
+        if plan.due:
+            self._write_rows("unfinished")
+        self._apply(plan, sight)
+        return self._conclude(plan, sight)
+
+    # ---- looking and planning
+
+    def _look_at_copies(self, sight: SourceSight) -> None:
+        pairs = [(file.claim.path, file.claim.content_version) for file in sight.files]
+        seen: dict[tuple[str, str], date] = {}
+        if any(copy.template.needs_date for copy in self.job.to):
+            today = self.world.now().astimezone(self.job.zone).date()
+            seen = self.world.ledger.first_seen(self.job.name, pairs, today)
+        receipts = self.world.ledger.current_receipts(self.job.name, self.day)
+        for copy in self.job.to:
+            gateway = self.gateways[copy.gateway]
+            try:
+                found = look_at_copy(copy, gateway, sight.files, self.day, seen)
+            except GatewayError as error:
+                self._lose(copy.name, error)
+                continue
+            mine = {source: receipt for (name, source), receipt in receipts.items() if name == copy.name}
+            self.works[copy.name] = CopyWork(
+                self.world, self.job, self.day, copy, gateway, self.lease, found, mine, sync=self.job.delete_source
+            )
+
+    def _plan(self, sight: SourceSight) -> DayPlan:
+        known = remember(self.job, self.day, self.world.ledger)
+        plan = make_plan(self.job, self.day, sight, [w.sight for w in self.works.values()], known, self.wish)
+        self.notes.extend(plan.notes)
+        size = sum(file.claim.size for file in sight.files)
+        self._say("screened %d files, %s bytes", len(sight.files), f"{size:,}")
+        for note in plan.notes:
+            self._say("%s", note)
+        for odd in plan.of("ignore"):
+            self._say("%s: %s; left alone", odd.source.path, odd.reason)
+        return plan
+
+    # ---- doing
+
+    def _apply(self, plan: DayPlan, sight: SourceSight) -> None:
+        hashes = self._hashes([action.source for action in plan.of("adopt")])
+        sends: dict[str, list[Action]] = {}
+        for name, work in list(self.works.items()):
+            work.done.update({action.source.path: "skipped" for action in plan.of("skip", name)})
+            work.skipped = len(work.done)
+            for action in plan.of("refuse", name):
+                work.failed(action.source.path, f"{action.destination}: {action.reason}")
+            sends[name] = list(plan.of("send", name))
+            with self._surviving(name):
+                differing = work.adopt(list(plan.of("adopt", name)), hashes)
+                for action in differing:
+                    if action.kind == "refuse":
+                        work.failed(action.source.path, f"{action.destination}: {action.reason}")
+                sends[name] += [action for action in differing if action.kind == "send"]
+                claimed = {work.part(action) for action in sends[name]}
+                remove_unclaimed_parts(self.world, self.lease, work.gateway, work.sight, plan, claimed)
+            size = sum(action.source.size for action in sends[name])
+            in_place_now = work.skipped + work.adopted
+            self._say("%s: %d in place, %d to send, %s bytes", name, in_place_now, len(sends[name]), f"{size:,}")
+            self.world.progress.plan(f"{self.job.name} {self.label} {name}", len(sends[name]), size)
+        if any(sends[name] for name in self.works):
+            self._set_markers(sends)
+            self._send(sends)
+
+    def _hashes(self, claims: Sequence[RemoteFile]) -> dict[str, str]:
+        """SHA-256 of source files, once each, by path; one that changes meanwhile is late, one that fails has failed."""
+        unique = list({claim.path: claim for claim in claims}.values())
+        found: dict[str, str | GatewayError] = {}
+        if self.source.type == "local":
+            found = local_hashes((in_place(self.source, claim) for claim in unique), self.world)
+        else:
+            answers = self.source.hashes(unique)
+            for claim, answer in zip(unique, answers, strict=True):
+                found[claim.path] = answer if isinstance(answer, GatewayError) else answer[0]
+        for path, one in found.items():
+            if isinstance(one, GatewayError):
+                self._source_trouble(path, one)
+        return {path: one for path, one in found.items() if isinstance(one, str)}
+
+    def _set_markers(self, sends: Mapping[str, Sequence[Action]]) -> None:
+        """In the source if files may go from it, then at each destination that gets a byte; before the first byte."""
+        path = source_marker(self.job, self.day) if self.job.delete_source else None
+        if path is not None:
+            set_marker(self.world, self.lease, self.job, self.day, "", self.source, path)
+        standing = [f"{self.source.name}:{path}"] if path else []
+        for name, work in list(self.works.items()):
+            there = copy_marker(work.copy, self.day)
+            if there is not None and sends[name]:
+                with self._surviving(name):
+                    if set_marker(self.world, self.lease, self.job, self.day, name, work.gateway, there):
+                        standing.append(f"{work.gateway.name}:{there}")
+        if standing:
+            self._say("markers set: %s", ", ".join(standing))
+
+    def _send(self, sends: Mapping[str, Sequence[Action]]) -> None:
+        wanted = {a.source.path: a.source for name in self.works for a in sends[name]}
+        total, done, told = len(wanted), 0, time.monotonic()
+        for batch in batches(list(wanted.values())):
+            staged = self._stage(batch)
+            try:
+                for name, work in list(self.works.items()):
+                    mine = [action for action in sends[name] if action.source.path in staged]
+                    if mine:
+                        with self._surviving(name):
+                            work.send(mine, staged)
+                            if work.dead is not None:
+                                raise work.dead
+            finally:
+                unstage(list(staged.values()))
+            done += len(batch)
+            if time.monotonic() - told >= 60 or done == total:
+                told = time.monotonic()
+                self._say("%5.1f %% (%d of %d files)", 100 * done / total, done, total)
+
+    def _stage(self, batch: Sequence[RemoteFile]) -> dict[str, StagedFile]:
+        staged: dict[str, StagedFile] = {}
+        for claim, one in zip(batch, stage(self.world, self.source, batch), strict=True):
+            if isinstance(one, GatewayError):
+                self._source_trouble(claim.path, one)
+            else:
+                staged[claim.path] = one
+        return staged
+
+    # ---- the end of the day
+
+    def _conclude(self, plan: DayPlan, sight: SourceSight) -> DayResult:
+        self.late += [line for work in self.works.values() for line in work.late]
+        self.late += [f"{action.source.path}: {action.reason}" for action in plan.of("wait")]
+        if plan.due:
+            self._look_again(sight)
+        if self._clean:
+            self._remove_markers(source=False)
+        if self.job.delete_source and not self.dead:
+            self._free(sight)
+        if self._clean:
+            self._remove_markers(source=True)
+            self._tidy()
+        result = self._result(None)
+        if plan.due:
+            self._write_rows(None)
+        for line in self.late:
+            self._say("for the next run: %s", line)
+        self._say("done (%s)", result.state)
+        return result
+
+    @property
+    def _clean(self) -> bool:
+        failed = any(work.failures for work in self.works.values())
+        return not (self.dead or self.errors or self.late or failed)
+
+    def _look_again(self, sight: SourceSight) -> None:
+        """Files that came or changed while the day was sent: not a failure; the next run takes them."""
+        before = {file.claim.path: file.claim.version for file in sight.files}
+        after = look_at_source(self.job, self.day, self.source, self.world.ledger)
+        told = " ".join(self.late)
+        for file in after.files:
+            path = file.claim.path
+            if before.get(path) != file.claim.version and path not in told:
+                self.late.append(f"{path}: {'changed' if path in before else 'came'} while the day was sent")
+
+    def _remove_markers(self, *, source: bool) -> None:
+        for row in self.world.ledger.markers(self.job.name):
+            if row.day == self.day and (row.copy == "") == source:
+                remove_marker(self.world, self.lease, row, self.gateways[row.gateway])
+                self._say("marker removed: %s:%s", row.gateway, row.path)
+
+    def _free(self, sight: SourceSight) -> None:
+        works = list(self.works.values())
+        failed = {failure.source for work in works for failure in work.failures}
+        ready = [f for f in sight.files if f.claim.path not in failed and all(f.claim.path in w.receipts for w in works)]
+        if not ready:
+            return
+        freeing = Freeing(self.world, self.job, self.day, self.source, self.lease, works)
+        freeing.free(ready)
+        self.deleted = len(freeing.deleted)
+        self.late += freeing.late
+        self.errors += freeing.failures
+        self._say("source removed: %d files", self.deleted)
+
+    def _tidy(self) -> None:
+        """Empty folders of a day that was freed; the source root never."""
+        pattern = self.job.source.pattern.on(self.day)
+        if not self.job.delete_source or not (self.deleted or self.job.dated):
+            return
+        if pattern.base == self.job.source.pattern.root and self.job.dated:
+            return
+        try:
+            folders = [entry.path for entry in self.source.ls(pattern.base, recursive=True) if entry.kind == "folder"]
+        except NotFound:
+            return
+        remove_empty_folders(self.source, pattern.base, folders, base_too=self.job.dated)
+
+    # ---- keeping books
+
+    def _source_trouble(self, path: str, error: GatewayError) -> None:
+        if isinstance(error, Changed | NotFound):
+            self.late.append(str(error))
+        else:
+            for work in self.works.values():
+                work.failed(path, error)
+
+    def _surviving(self, name: str) -> _Surviving:
+        return _Surviving(self, name)
+
+    def _lose(self, name: str, error: GatewayError) -> None:
+        """One destination is out of reach: the others go on, the day has failed there."""
+        work = self.works.pop(name, None)
+        self.dead[name] = dead_copy(self.world, self.job, self.day, name, error, work)
+
+    def _result(self, state: str | None) -> DayResult:
+        copies = {copy.name: self.dead.get(copy.name) or self._copy_result(copy.name) for copy in self.job.to} if state is None else {}
+        return DayResult(
+            job=self.job.name,
+            day=self.day,
+            state=state or worst([*(copy.state for copy in copies.values()), *(["failed"] if self.errors else [])]),  # type: ignore[arg-type]
+            copies=copies,
+            deleted=self.deleted,
+            late=tuple(self.late),
+            notes=tuple(self.notes),
+            error="; ".join(failure.error for failure in self.errors[:3]) or None,
+        )
+
+    def _copy_result(self, name: str) -> CopyResult:
+        return copy_result(self.works[name], late=bool(self.late))
+
+    def _write_rows(self, state: str | None) -> None:
+        for copy in self.job.to:
+            result = self.dead.get(copy.name) or self._copy_result(copy.name)
+            self.world.ledger.write_day(self.lease, day_row(self.world, self.job, self.day, result, state))
+
+    def _say(self, text: str, *values: object) -> None:
+        self.world.log.info("%s: " + text, self.label, *values)
+
+
+class _Surviving:
+    """A stretch of work on one copy: an outage there ends that copy, not the day."""
+
+    def __init__(self, day: DayWork, name: str) -> None:
+        self._day = day
+        self._name = name
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, GatewayError):
+            return False
+        self._day._lose(self._name, error)
+        return True
+
+
+def batches(claims: Sequence[RemoteFile]) -> Iterator[list[RemoteFile]]:
+    """The files in order, as many at a time as are held in hand at once; one that is larger goes alone."""
+    batch: list[RemoteFile] = []
+    size = 0
+    for claim in claims:
+        if batch and (len(batch) == BATCH_FILES or size + claim.size > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(claim)
+        size += claim.size
+    if batch:
+        yield batch
+
+

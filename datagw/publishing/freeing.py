@@ -1,0 +1,193 @@
+"""The end of a source file: looked at a last time, put aside, compared, and only then removed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from datagw.errors import GatewayError, NotFound
+from datagw.files import RemoteFile, parent, part_name
+from datagw.gateways.base import Gateway
+from datagw.gateways.reading import Rename, open_for_writing
+from datagw.jobs import Job
+from datagw.ledger import FailureRow, Intent, Lease, Receipt
+from datagw.publishing.copying import CopyWork
+from datagw.publishing.looking import local_path
+from datagw.publishing.planning import STRONG, SourceFile, is_intact
+from datagw.publishing.results import FileFailure
+from datagw.publishing.world import World
+
+_BATCH = 500
+
+
+class Freeing:
+    """Deletes source files of one day, one by one, each only if every copy of that very version is proven now."""
+
+    def __init__(self, world: World, job: Job, day: date | None, source: Gateway, lease: Lease, works: Sequence[CopyWork]) -> None:
+        self.world = world
+        self.job = job
+        self.day = day
+        self.source = source
+        self.lease = lease
+        self.works = works
+        self.deleted: list[str] = []
+        self.late: list[str] = []
+        self.failures: list[FileFailure] = []
+
+    def free(self, files: Sequence[SourceFile]) -> None:
+        """What may go, goes; what may not is named in `late`, with the reason."""
+        for start in range(0, len(files), _BATCH):
+            batch = [file.claim for file in files[start : start + _BATCH]]
+            proven = self._still_proven(batch)
+            if proven:
+                self._remove(proven)
+
+    # ---- the last look at the copies
+
+    def _still_proven(self, batch: Sequence[RemoteFile]) -> list[RemoteFile]:
+        kept = list(batch)
+        for work in self.works:
+            receipts = {claim.path: work.receipts.get(claim.path) for claim in kept}
+            strong = [claim for claim in kept if _proves(receipts[claim.path], claim)]
+            seen = work.gateway.stat_many([_destination(receipts[claim.path]) for claim in strong])
+            kept = []
+            for claim, look in zip(strong, seen, strict=True):
+                receipt = receipts[claim.path]
+                if receipt is not None and self._is_there(work, receipt, look):
+                    kept.append(claim)
+                else:
+                    self._later(f"{_destination(receipt)}: the copy is not as it was proven; {claim.path} stays")
+            self._make_durable(work, [receipts[claim.path] for claim in kept])
+        return kept
+
+    def _is_there(self, work: CopyWork, receipt: Receipt, look: RemoteFile | GatewayError) -> bool:
+        if isinstance(look, NotFound):
+            return work.copy.if_gone == "leave" and receipt.source not in work.done
+        if isinstance(look, GatewayError):
+            raise look
+        return is_intact(receipt, look)
+
+    def _make_durable(self, work: CopyWork, receipts: Sequence[Receipt | None]) -> None:
+        """On stable storage wherever the place can say so; where it cannot, the receipts say that it did not."""
+        weak = [receipt for receipt in receipts if receipt is not None and not receipt.durable]
+        there = work.gateway.stat_many([receipt.destination for receipt in weak])
+        weak = [receipt for receipt, look in zip(weak, there, strict=True) if not isinstance(look, NotFound)]
+        if weak and work.gateway.sync([receipt.destination for receipt in weak]):
+            self.world.ledger.mark_durable(self.lease, weak)
+            work.receipts.update({receipt.source: replace(receipt, durable=True) for receipt in weak})
+
+    # ---- the source
+
+    def _remove(self, claims: Sequence[RemoteFile]) -> None:
+        if not self.source.can("rename"):
+            same = self._same(claims)
+            for claim, gone in zip(same, self.source.rm_many([claim.path for claim in same]), strict=True):
+                self._gone(claim.path, gone)
+            return
+        intents = {claim.path: self._intent(claim) for claim in claims}
+        self.world.ledger.record_parts(self.lease, list(intents.values()))
+        step = 1 if self.source.type == "local" else len(claims)  # on a disk, a ctime is only good until the rename
+        for start in range(0, len(claims), step):
+            same = self._same(claims[start : start + step])
+            self._remove_by_aside([intents[claim.path] for claim in same])
+        self.world.ledger.forget_intents(self.lease, list(intents.values()))
+
+    def _remove_by_aside(self, intents: Sequence[Intent]) -> None:
+        outcomes = self.source.rename_many([Rename(intent.source, intent.part, False) for intent in intents])
+        ready: list[Intent] = []
+        for intent, outcome in zip(intents, outcomes, strict=True):
+            if outcome is not None:
+                self._failed(intent.source, f"cannot be put aside to be deleted: {outcome.message}")
+            elif put_back_if_changed(self.source, intent):
+                self._later(f"{intent.source}: changed or opened since it was published; it stays")
+            else:
+                ready.append(intent)
+        for intent, gone in zip(ready, self.source.rm_many([intent.part for intent in ready]), strict=True):
+            self._gone(intent.source, gone)
+            if gone is not None:
+                self.source.rename_many([Rename(intent.part, intent.source, False)])
+
+    def _gone(self, path: str, error: GatewayError | None) -> None:
+        if error is None:
+            self.deleted.append(path)
+        else:
+            self._failed(path, f"cannot be deleted: {error.message}")
+
+    def _same(self, claims: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """Those that are still the version that was published."""
+        same: list[RemoteFile] = []
+        for claim, found in zip(claims, self.source.stat_many([claim.path for claim in claims]), strict=True):
+            if isinstance(found, GatewayError) and not isinstance(found, NotFound):
+                raise found
+            if isinstance(found, RemoteFile) and found.version == claim.version:
+                same.append(claim)
+            elif isinstance(found, RemoteFile):
+                self._later(f"{claim.path}: changed since it was published; it stays, and is sent by the next run")
+        return same
+
+    def _intent(self, claim: RemoteFile) -> Intent:
+        return Intent(
+            part=part_name(claim.content_version, claim.path, "aside"),
+            job=self.job.name,
+            day=self.day,
+            copy="",
+            gateway=self.source.name,
+            destination=claim.path,
+            source=claim.path,
+            content_version=claim.content_version,
+            version=claim.version,
+            size=claim.size,
+            kind="aside",
+            at=self.world.now(),
+            run=self.world.run,
+        )
+
+    def _failed(self, path: str, text: str) -> None:
+        self.failures.append(FileFailure("", path, f"{path}: {text}"))
+        self.world.log.error("%s: %s", path, text)
+        row = FailureRow(self.job.name, self.day, None, path, text, self.world.now(), self.world.run)
+        self.world.ledger.write_failures([row])
+
+    def _later(self, text: str) -> None:
+        self.late.append(text)
+        self.world.log.warning("%s", text)
+
+
+def put_back_if_changed(source: Gateway, intent: Intent) -> bool:
+    """Whether a file put aside is no longer what was published, or is being written to; then it has its name again."""
+    found = source.stat(intent.part)
+    same = found.at(intent.source).content_version == intent.content_version
+    if same and source.type == "local":
+        descriptor = os.open(local_path(source, intent.part), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            same = not open_for_writing(descriptor)
+        finally:
+            os.close(descriptor)
+    if same:
+        return False
+    (error,) = source.rename_many([Rename(intent.part, intent.source, False)])
+    if error is not None:
+        raise error
+    return True
+
+
+def remove_empty_folders(source: Gateway, base: str, folders: Sequence[str], *, base_too: bool) -> int:
+    """Removes what is empty below `base`, deepest first; never `base` itself unless asked, never what is not empty."""
+    below = {folder for folder in folders if folder.startswith(f"{base}/") or not base}
+    for folder in list(below):
+        while (folder := parent(folder)) and folder != base and (not base or folder.startswith(f"{base}/")):  # noqa: PLW2901
+            below.add(folder)
+    ordered = sorted(below, key=lambda folder: folder.count("/"), reverse=True)
+    return sum(source.rmdir(folder) for folder in [*ordered, *([base] if base_too else [])])
+
+
+def _proves(receipt: Receipt | None, claim: RemoteFile) -> bool:
+    return receipt is not None and receipt.version == claim.version and receipt.verification in STRONG
+
+
+def _destination(receipt: Receipt | None) -> str:
+    return receipt.destination if receipt is not None else ""
+
+

@@ -1,0 +1,155 @@
+"""The looks: what stands at the source, at the destinations and in the ledger. They change nothing.
+
+An outage raises; it is never taken for an absence.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+
+from datagw.errors import NotFound, Unavailable
+from datagw.files import RemoteFile, StagedFile, is_own_name, parent
+from datagw.gateways.base import Gateway
+from datagw.gateways.reading import open_for_writing
+from datagw.jobs import Copy, Job
+from datagw.ledger import Ledger
+from datagw.publishing.markers import waiting_for
+from datagw.publishing.planning import CopySight, Remembered, SourceFile, SourceSight
+
+
+def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger) -> SourceSight:
+    """The files of one day (or of a job without days), in name order, and what keeps them from being published."""
+    require_root(job, gateway)
+    source, pattern = job.source, job.source.pattern
+    notes: list[str] = []
+
+    def ls(folder: str) -> Iterator[RemoteFile]:
+        for entry in gateway.ls(folder):
+            if is_own_name(entry.path) and entry.path.endswith(".aside"):
+                notes.append(f"{entry.path}: put aside by a run whose ledger is lost; look at it, then rename it back")
+            yield entry
+
+    try:
+        found = list(pattern.files(ls, day, hidden=source.hidden, exclude=source.excludes))
+    except NotFound:
+        if day is None:
+            raise
+        return SourceSight(there=False)
+    known = {intent.part for intent in ledger.intents(job.name, day, "")}
+    odd: list[RemoteFile] = []
+    files: list[SourceFile] = []
+    for entry in found:
+        claim = _followed(gateway, entry) if entry.kind == "symlink" and source.symlinks == "follow" else entry
+        if claim.kind != "file":
+            odd.append(entry)
+        elif entry.name != job.marker and source.takes_size(claim.size):
+            files.append(SourceFile(claim, pattern.relative(entry.path, day)))
+    return SourceSight(
+        there=bool(files) or not pattern.name_codes(),
+        files=tuple(files),
+        odd=tuple(odd),
+        waits=waiting_for(job, day, gateway, ledger),
+        notes=tuple(note for note in notes if note.partition(":")[0] not in known),
+    )
+
+
+def require_root(job: Job, gateway: Gateway) -> None:
+    """Raises where the source root is not there: an unmounted disk is no empty folder."""
+    root = job.source.pattern.root
+    try:
+        found = gateway.stat(root)
+    except NotFound as error:
+        raise Unavailable("the source root is not there; is the disk mounted, the folder made?", path=root, gateway=gateway.name) from error
+    if found.kind not in ("folder", "symlink") and job.source.pattern.exact is None:
+        raise Unavailable("the source root is not a folder", path=root, gateway=gateway.name)
+
+
+def look_at_copy(
+    copy: Copy,
+    gateway: Gateway,
+    files: Iterable[SourceFile],
+    day: date | None,
+    first_seen: Mapping[tuple[str, str], date],
+    today: date | None = None,
+) -> CopySight:
+    """The destinations that the files would take, and the entries of every folder that they lie in."""
+    destinations = {
+        file.claim.path: copy.template.fill(
+            file.relative, day, first_seen.get((file.claim.path, file.claim.content_version), today)
+        )
+        for file in files
+    }
+    entries: dict[str, RemoteFile] = {}
+    for folder in sorted({parent(path) for path in destinations.values()}):
+        entries.update(listed(gateway, folder))
+    return CopySight(copy, destinations, entries, gateway.folds)
+
+
+def listed(gateway: Gateway, folder: str) -> dict[str, RemoteFile]:
+    """The entries of a destination folder by path; none where it has not been made yet."""
+    try:
+        return {entry.path: entry for entry in gateway.ls(folder)}
+    except NotFound:
+        return {}
+
+
+def remember(job: Job, day: date | None, ledger: Ledger) -> Remembered:
+    """What the ledger knows of the day."""
+    recorded = {row.copy: row.state for row in ledger.days(job.name) if row.day == day}
+    loose = None
+    if any(state in ("unfinished", "failed") for state in recorded.values()):
+        loose = "an earlier run did not finish this day"
+    elif any(row.day == day for row in ledger.markers(job.name)):
+        loose = "markers of an earlier run still stand"
+    elif ledger.intents(job.name, day):
+        loose = "an earlier run was interrupted"
+    done = [copy for copy, state in recorded.items() if state in ("published", "empty")]
+    return Remembered(ledger.current_receipts(job.name, day), done, loose)
+
+
+def is_busy(gateway: Gateway, claim: RemoteFile) -> bool:
+    """Whether somebody has the source file open for writing; only a local disk can tell."""
+    if gateway.type != "local":
+        return False
+    try:
+        descriptor = os.open(local_path(gateway, claim.path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False  # sending it will say what is wrong with it
+    try:
+        return open_for_writing(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def in_place(gateway: Gateway, claim: RemoteFile) -> StagedFile:
+    """A local source, used where it stands."""
+    native = local_path(gateway, claim.path)
+    return StagedFile(Path(os.path.realpath(native)) if native.is_symlink() else native, claim)
+
+
+def local_path(gateway: Gateway, path: str) -> Path:
+    """Where a path of a local gateway is on this machine."""
+    return Path(gateway.full(path))
+
+
+def _followed(gateway: Gateway, link: RemoteFile) -> RemoteFile:
+    """The regular file that a link leads to, if it lies within the root; else the link itself."""
+    if gateway.type != "local":
+        return link
+    real = os.path.realpath(local_path(gateway, link.path))
+    root = os.path.realpath(gateway.full(""))
+    if root != "/" and not real.startswith(root + "/"):
+        return link
+    try:
+        found = RemoteFile.from_stat(link.path, os.stat(real))
+    except OSError:
+        return link
+    return found if found.kind == "file" else link
+
+
+def busy_files(gateway: Gateway, claims: Iterable[RemoteFile]) -> Iterator[str]:
+    """The paths among the claims that somebody is writing to."""
+    return (claim.path for claim in claims if is_busy(gateway, claim))

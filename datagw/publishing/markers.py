@@ -1,0 +1,107 @@
+"""Markers: `.do-not-touch` beside files that are not complete yet, and whose they are.
+
+A marker holds one line of JSON: the ledger's id, host, job, run, and the process that wrote it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from datagw.errors import GatewayError, NotFound
+from datagw.files import join
+from datagw.gateways.base import Gateway
+from datagw.jobs import Copy, Job
+from datagw.ledger import Lease, Ledger, MarkerRow, Owner
+from datagw.publishing.world import World
+
+
+def source_marker(job: Job, day: date | None) -> str | None:
+    """Where the marker of a day stands in the source; None if the job has none."""
+    if job.marker is None:
+        return None
+    pattern = job.source.pattern.filled(day) if day else job.source.pattern
+    return join(pattern.base, job.marker)
+
+
+def copy_marker(copy: Copy, day: date | None) -> str | None:
+    """Where the marker of a day stands at a destination; None if the copy has none."""
+    return None if copy.marker is None else join(copy.template.folder(day), copy.marker)
+
+
+def waiting_for(job: Job, day: date | None, gateway: Gateway, ledger: Ledger) -> str | None:
+    """Why a day's source is not complete yet: a marker in it that is not ours. None if there is none such."""
+    path = source_marker(job, day)
+    if path is None:
+        return None
+    held = _read(gateway, path)
+    if held is None or _is_ours(held, job, ledger):
+        return None
+    if _is_orphan(held, job):
+        return None
+    whose = f"job {held['job']} on {held['host']}" if held.get("job") else "somebody else"
+    return f"{path}: a marker of {whose} stands in the source: not complete yet"
+
+
+def set_marker(world: World, lease: Lease, job: Job, day: date | None, copy: str, gateway: Gateway, path: str) -> bool:
+    """Writes our marker, row first; False where a foreign one stands at a destination, which stays."""
+    row = MarkerRow(job.name, day, copy, gateway.name, path, world.run, world.now())
+    world.ledger.add_marker(lease, row)
+    held = _read(gateway, path)
+    if held is not None and held.get("ledger") != world.ledger.id:
+        if not _is_orphan(held, job):
+            world.ledger.remove_marker(lease, row)
+            world.log.warning("%s:%s: a marker of somebody else stands here and is left standing", gateway.name, path)
+            return False
+        world.log.warning("%s:%s: taking over the marker of a lost ledger", gateway.name, path)
+    gateway.put(_text(world, job), path)
+    return True
+
+
+def remove_marker(world: World, lease: Lease, row: MarkerRow, gateway: Gateway) -> None:
+    """Takes our marker away, unless another day or job of this ledger still needs it there; file first, row last."""
+    lease.check()
+    others = [other for other in world.ledger.markers_at(row.gateway, row.path) if (other.job, other.day) != (row.job, row.day)]
+    if not others:
+        held = _read(gateway, row.path)
+        if held is not None and held.get("ledger") == world.ledger.id:
+            gateway.rm(row.path)
+    world.ledger.remove_marker(lease, row)
+
+
+def _text(world: World, job: Job) -> bytes:
+    owner = Owner.current()
+    content = {"datagw": "not complete yet", "ledger": world.ledger.id, "job": job.name, "run": world.run, **asdict(owner)}
+    return json.dumps(content).encode() + b"\n"
+
+
+def _read(gateway: Gateway, path: str) -> dict[str, Any] | None:
+    """What a marker says; an empty dict if it is none of datagw's; None if there is none."""
+    try:
+        text = gateway.read(path)
+    except NotFound:
+        return None
+    except GatewayError as error:
+        if error.transient:
+            raise
+        return {}
+    try:
+        held = json.loads(text)
+    except ValueError:
+        return {}
+    return held if isinstance(held, dict) and "ledger" in held else {}
+
+
+def _is_ours(held: dict[str, Any], job: Job, ledger: Ledger) -> bool:
+    return held.get("ledger") == ledger.id and held.get("job") == job.name
+
+
+def _is_orphan(held: dict[str, Any], job: Job) -> bool:
+    """Of this job on this host under another ledger, and its process is gone: the ledger was lost."""
+    try:
+        owner = Owner(**{key: held[key] for key in asdict(Owner.current())})
+    except (KeyError, TypeError):
+        return False
+    return held.get("job") == job.name and owner.host == Owner.current().host and owner.alive() is False

@@ -1,0 +1,101 @@
+"""What became of a copy of a day, summed up: for the caller, the ledger and Dagster alike."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from datagw.errors import GatewayError, printable
+from datagw.jobs import Job
+from datagw.ledger import DayRow, FailureRow, Receipt
+from datagw.publishing.copying import CopyWork
+from datagw.publishing.results import CopyResult, FileFailure, FileRow
+from datagw.publishing.world import World
+
+_WORST_FIRST = ("failed", "unfinished", "waiting", "missing", "published", "empty")
+_WEAKEST_FIRST = ("accepted", "size", "readback", "hash")
+_ROWS = 100
+
+
+def copy_result(work: CopyWork, *, late: bool) -> CopyResult:
+    """One copy of one day as it stands: everything proven there, freed files and late ones together."""
+    receipts = sorted(work.receipts.values(), key=lambda receipt: receipt.source)
+    state = "failed" if work.failures else "unfinished" if late else "published" if receipts else "empty"
+    return CopyResult(
+        copy=work.copy.name,
+        state=state,  # type: ignore[arg-type]
+        files=len(receipts),
+        bytes=sum(receipt.size for receipt in receipts),
+        sent_files=work.sent_files,
+        sent_bytes=work.sent_bytes,
+        adopted=work.adopted,
+        skipped=work.skipped,
+        seconds=round(work.seconds, 3),
+        manifest=manifest(receipts),
+        verification=weakest(receipt.verification for receipt in receipts),
+        link=work.gateway.link(work.copy.template.folder(work.day)),
+        rows=tuple(_row(receipt, work) for receipt in receipts[:_ROWS]),
+        failures=tuple(work.failures),
+    )
+
+
+def dead_copy(
+    world: World, job: Job, day: date | None, name: str, error: GatewayError, work: CopyWork | None
+) -> CopyResult:
+    """A copy whose place went out of reach: failed, with what had been proven until then; put on record."""
+    text = str(error)
+    world.log.error("%s: failed: %s", name, text)
+    world.ledger.write_failures([FailureRow(job.name, day, name, error.path, text, world.now(), world.run)])
+    failure = FileFailure(name, error.path or "", text)
+    if work is None:
+        return CopyResult(name, "failed", failures=(failure,))
+    return CopyResult(
+        name,
+        "failed",
+        files=len(work.receipts),
+        sent_files=work.sent_files,
+        sent_bytes=work.sent_bytes,
+        adopted=work.adopted,
+        skipped=work.skipped,
+        seconds=round(work.seconds, 3),
+        failures=(*work.failures, failure),
+    )
+
+
+def day_row(world: World, job: Job, day: date | None, result: CopyResult, state: str | None) -> DayRow:
+    """The ledger's row for one copy of one day, in the state told or in that of the result."""
+    return DayRow(
+        job.name,
+        day,
+        result.copy,
+        state or result.state,  # type: ignore[arg-type]
+        result.files,
+        result.bytes,
+        result.manifest,
+        world.now(),
+        world.run,
+    )
+
+
+def manifest(receipts: Sequence[Receipt]) -> str | None:
+    """SHA-256 over a line `sha256  destination` for each file in the order of names; of nothing, where a day is empty."""
+    digest = hashlib.sha256()
+    for receipt in sorted(receipts, key=lambda receipt: receipt.destination):
+        digest.update(f"{receipt.sha256}  {printable(receipt.destination)}\n".encode())
+    return digest.hexdigest()
+
+
+def weakest(verifications: Iterable[str]) -> str | None:
+    """The weakest of the ways in which files are known to be equal; None where there are none."""
+    return min(verifications, key=_WEAKEST_FIRST.index, default=None)
+
+
+def worst(states: Sequence[str]) -> str:
+    """The state of a day of which the copies have these."""
+    return min(states, key=_WORST_FIRST.index, default="empty")
+
+
+def _row(receipt: Receipt, work: CopyWork) -> FileRow:
+    done = work.done.get(receipt.source, "freed")
+    return FileRow(receipt.source, receipt.destination, receipt.size, receipt.sha256, receipt.verification, done)

@@ -1,0 +1,221 @@
+"""The decision, pure: listings and receipts in, actions and reasons out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from datagw.files import RemoteFile
+from datagw.jobs import Copy, Job
+from datagw.ledger import Receipt
+from datagw.publishing.plans import DUE, Action, DayPlan, type_of_day
+
+STRONG = ("hash", "readback")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file of the source: its claim (path on the gateway) and its path relative to the day's folder."""
+
+    claim: RemoteFile
+    relative: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSight:
+    """What stands at the source for one day.
+
+    `there` says whether the day's folder (or any file of the day) exists; `waits` why the day is not complete yet (a
+    marker that is not ours); `odd` holds what is no regular file.
+    """
+
+    there: bool
+    files: tuple[SourceFile, ...] = ()
+    odd: tuple[RemoteFile, ...] = ()
+    waits: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CopySight:
+    """What stands at one destination: the entries of every folder that the day's files go to, by path."""
+
+    copy: Copy
+    destinations: Mapping[str, str]
+    entries: Mapping[str, RemoteFile]
+    folds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the ledger knows of the day: current receipts by (copy, source path), and whether something is left open.
+
+    `recorded` holds the copies whose day is on record as published or empty; `loose` says what an earlier run left
+    behind (markers, intents, an unfinished day), if anything.
+    """
+
+    receipts: Mapping[tuple[str, str], Receipt]
+    recorded: Collection[str] = ()
+    loose: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for beyond what is due: sending proven files again, all of them or one."""
+
+    resend: bool = False
+    resend_file: str | None = None
+
+    def again(self, file: SourceFile) -> bool:
+        """Whether this file is to be sent whatever is proven."""
+        return self.resend and self.resend_file in (None, file.relative, file.claim.path)
+
+
+@dataclass(slots=True)
+class _Draft:
+    actions: list[Action] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def make_plan(
+    job: Job,
+    day: date | None,
+    source: SourceSight,
+    copies: Collection[CopySight],
+    known: Remembered,
+    wish: Wish | None = None,
+) -> DayPlan:
+    """What is due for one day, with a reason for every file; the same answer for the same sights."""
+    if source.waits is not None:
+        return DayPlan(job.name, day, "waiting", notes=(source.waits, *source.notes))
+    draft = _Draft(notes=list(source.notes))
+    for odd in source.odd:
+        draft.actions.append(Action("ignore", odd, "", "", f"a {odd.kind}, not a regular file"))
+    for sight in copies:
+        draft.actions.extend(_copy_actions(sight, source, known, wish or Wish()))
+        draft.notes.extend(_taken_away(sight, source, known))
+    if job.delete_source:
+        draft.actions.extend(_deletes(job, source, draft.actions, known))
+    return DayPlan(job.name, day, _state(job, source, draft, known), tuple(draft.actions), tuple(draft.notes))
+
+
+def _state(job: Job, source: SourceSight, draft: _Draft, known: Remembered) -> type_of_day:
+    if any(action.kind in DUE for action in draft.actions):
+        return "due"
+    if known.loose is not None:
+        draft.notes.append(known.loose)
+        return "due"
+    recorded = all(copy.name in known.recorded for copy in job.to)
+    if source.files:
+        if not recorded and not any(action.kind == "wait" for action in draft.actions):
+            draft.notes.append("everything is proven, but the day is not on record yet")
+            return "due"
+        return "done"
+    if recorded:
+        return "done"
+    if not source.there:
+        return "missing" if not known.receipts else "done"
+    draft.notes.append("an empty day: to be recorded as published with 0 files")
+    return "due"
+
+
+def _copy_actions(sight: CopySight, source: SourceSight, known: Remembered, wish: Wish) -> Iterator[Action]:
+    clashes = _clashes(sight, source)
+    for file in source.files:
+        kind, reason = _decide(sight, file, known, wish)
+        destination = sight.destinations[file.claim.path]
+        if destination in clashes:
+            kind, reason = "refuse", clashes[destination]
+        yield Action(kind, file.claim, sight.copy.name, destination, reason, file.relative)  # type: ignore[arg-type]
+
+
+def _decide(sight: CopySight, file: SourceFile, known: Remembered, wish: Wish) -> tuple[str, str]:
+    copy, claim = sight.copy, file.claim
+    destination = sight.destinations[claim.path]
+    receipt = known.receipts.get((copy.name, claim.path))
+    if receipt is not None and receipt.destination != destination:
+        receipt = None
+    there = sight.entries.get(destination)
+    if there is not None and there.kind != "file":
+        return "refuse", f"a {there.kind} stands at the destination; move it away"
+    ours = there is not None and receipt is not None and is_intact(receipt, there)
+    if wish.again(file):
+        return "send", "asked for again"
+    proven = receipt is not None and receipt.content_version == claim.content_version
+    if proven and receipt is not None:
+        if there is None:
+            if copy.if_gone == "leave":
+                return "leave", "proven, and taken away since by its receiver"
+            return "send", "proven, but taken away since"
+        if ours and receipt.version == claim.version:
+            return "skip", f"proven by {receipt.verification}"
+        why = "its ctime changed" if ours else "the copy was touched since it was proven"
+        return _compare_or_send(sight, there, claim, ours, why)
+    if there is None:
+        return "send", "changed since it was published" if receipt is not None else "not there yet"
+    why = "changed since it was published" if receipt is not None else "there without a receipt"
+    return _compare_or_send(sight, there, claim, ours, why)
+
+
+def _compare_or_send(sight: CopySight, there: RemoteFile, claim: RemoteFile, ours: bool, why: str) -> tuple[str, str]:  # noqa: FBT001
+    if there.size == claim.size:
+        return "adopt", f"{why}, of equal size: compared, adopted if equal"
+    if sight.copy.overwrite or ours:
+        return "send", f"{why}, and differs in size"
+    return "refuse", "a file that datagw did not write stands there, and overwrite = false"
+
+
+def is_intact(receipt: Receipt, there: RemoteFile) -> bool:
+    """Whether a file at the destination is still the one that the receipt speaks of."""
+    return (
+        there.kind == "file"
+        and there.size == receipt.copy_size
+        and (receipt.copy_mtime is None or there.mtime_ns == receipt.copy_mtime)
+        and (receipt.copy_inode is None or there.inode == receipt.copy_inode)
+        and (receipt.copy_etag is None or there.etag == receipt.copy_etag)
+    )
+
+
+def _clashes(sight: CopySight, source: SourceSight) -> dict[str, str]:
+    """Destinations that two sources would take, after folding where the place folds names; and marker names."""
+    taken: dict[str, list[str]] = {}
+    for file in source.files:
+        destination = sight.destinations[file.claim.path]
+        taken.setdefault(_folded(destination) if sight.folds else destination, []).append(file.claim.path)
+    clashes: dict[str, str] = {}
+    for sources in taken.values():
+        if len(sources) > 1:
+            reason = "two sources would get this name: " + ", ".join(sorted(sources)[:3])
+            clashes.update({sight.destinations[path]: reason for path in sources})
+    return clashes
+
+
+def _folded(path: str) -> str:
+    import unicodedata
+
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
+
+
+def _deletes(job: Job, source: SourceSight, actions: list[Action], known: Remembered) -> Iterator[Action]:
+    """Files that may go in this run: each copy is proven by content already, or will be by this run's own work."""
+    kinds: dict[str, set[str]] = {}
+    weak: set[str] = set()
+    for action in actions:
+        kinds.setdefault(action.source.path, set()).add(action.kind)
+        receipt = known.receipts.get((action.copy, action.source.path))
+        if action.kind in ("skip", "leave") and (receipt is None or receipt.verification not in STRONG):
+            weak.add(action.source.path)
+    for file in source.files:
+        if kinds.get(file.claim.path, set()) <= {"send", "adopt", "skip", "leave"} and file.claim.path not in weak:
+            yield Action("delete", file.claim, "", "", f"once all {len(job.to)} copies are proven", file.relative)
+
+
+def _taken_away(sight: CopySight, source: SourceSight, known: Remembered) -> Iterator[str]:
+    """Freed files whose copy is not there any more: told, not failed, for there is nothing left to send."""
+    present = {file.claim.path for file in source.files}
+    folders = {path.rpartition("/")[0] for path in sight.destinations.values()}
+    for (copy, path), receipt in known.receipts.items():
+        if copy == sight.copy.name and path not in present and receipt.destination not in sight.entries:
+            if receipt.destination.rpartition("/")[0] in folders:
+                yield f"{receipt.destination}: published from a source that is gone, and taken away since"

@@ -1,0 +1,131 @@
+"""What an earlier run left behind: renamed without a receipt, parts, files put aside; taken up or tidied away.
+
+Every hidden name is in the ledger before it is on a place, so the intents of the day say where to look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from datagw.errors import GatewayError, NotFound, Rejected
+from datagw.files import RemoteFile, is_own_name
+from datagw.gateways.base import Gateway
+from datagw.gateways.reading import Rename
+from datagw.gateways.sending import old_name
+from datagw.jobs import Job
+from datagw.ledger import Intent, Lease, Receipt
+from datagw.publishing.freeing import put_back_if_changed
+from datagw.publishing.planning import CopySight
+from datagw.publishing.plans import DayPlan
+from datagw.publishing.world import World
+
+_STALE_AFTER = 3600 * 1_000_000_000  # ns; an unknown part that is younger may be another ledger's, at work
+
+
+def recover(world: World, job: Job, day: date | None, lease: Lease, source: Gateway, copies: Mapping[str, Gateway]) -> None:
+    """Puts the day in order before it is planned again. An outage of one place leaves its intents for the next run."""
+    intents = world.ledger.intents(job.name, day)
+    _recover_asides(world, lease, source, [intent for intent in intents if intent.copy == ""])
+    for copy, gateway in copies.items():
+        mine = [intent for intent in intents if intent.copy == copy]
+        if mine:
+            try:
+                _recover_parts(world, lease, gateway, mine)
+            except GatewayError as error:
+                world.log.warning("what an earlier run left there stays for the next one: %s", error)
+
+
+def _recover_asides(world: World, lease: Lease, source: Gateway, intents: Sequence[Intent]) -> None:
+    looks = source.stat_many([intent.part for intent in intents])
+    for intent, look in zip(intents, looks, strict=True):
+        if isinstance(look, NotFound):
+            continue
+        if isinstance(look, GatewayError):
+            raise look
+        (error,) = source.rename_many([Rename(intent.part, intent.source, False)])
+        if error is None:
+            world.log.info("%s: put back; an earlier run had put it aside", intent.source)
+        elif isinstance(error, Rejected) and not put_back_if_changed(source, intent):
+            source.rm(intent.part)  # every copy was proven, and a newer file has its name by now
+        else:
+            raise error
+    world.ledger.forget_intents(lease, intents)
+
+
+def _recover_parts(world: World, lease: Lease, gateway: Gateway, intents: Sequence[Intent]) -> None:
+    """Renamed before a crash and still the same: a receipt. Old file aside and final name empty: put back."""
+    parts = gateway.stat_many([intent.part for intent in intents])
+    olds = gateway.stat_many([old_name(intent.part) for intent in intents])
+    finals = gateway.stat_many([intent.destination for intent in intents])
+    renamed: list[tuple[Intent, RemoteFile]] = []
+    forget: list[Intent] = []
+    for intent, part, old, final in zip(intents, parts, olds, finals, strict=True):
+        for look in (part, old, final):
+            if isinstance(look, GatewayError) and not isinstance(look, NotFound):
+                raise look
+        if isinstance(old, RemoteFile):
+            _put_in_order(gateway, intent, final)
+        if isinstance(part, RemoteFile):
+            continue  # the plan decides: to be continued, or claimed by no version any more
+        if intent.sha256 is not None and isinstance(final, RemoteFile) and final.size == intent.size:
+            renamed.append((intent, final))
+        else:
+            forget.append(intent)
+    receipts: list[Receipt] = []
+    for (intent, final), found in zip(renamed, gateway.hashes([final for _, final in renamed]), strict=True):
+        if not isinstance(found, GatewayError) and found[0] == intent.sha256:
+            receipts.append(_receipt(world, intent, final, found[1]))
+        forget.append(intent)
+    world.ledger.write_receipts(lease, receipts, forget)
+    if receipts:
+        world.log.info("%d files had been published by a run that could not write it down: receipts written", len(receipts))
+
+
+def _put_in_order(gateway: Gateway, intent: Intent, final: RemoteFile | GatewayError) -> None:
+    old = old_name(intent.part)
+    if isinstance(final, RemoteFile):
+        gateway.rm(old)
+        return
+    (error,) = gateway.rename_many([Rename(old, intent.destination, False)])
+    if error is not None:
+        raise error
+
+
+def remove_unclaimed_parts(world: World, lease: Lease, gateway: Gateway, sight: CopySight, plan: DayPlan, claimed: set[str]) -> None:
+    """Removes parts of ours that no version claims any more, and old ones of nobody known; never a live one."""
+    mine = {i.part: i for i in world.ledger.intents(plan.job, plan.day, sight.copy.name)}
+    known = {intent.part for intent in world.ledger.all_intents(plan.job)}
+    now = world.now().timestamp() * 1e9
+    stale: list[str] = []
+    for path, entry in sight.entries.items():
+        if entry.kind != "file" or not is_own_name(path) or not path.endswith(".part") or path in claimed:
+            continue
+        if path in mine or (path not in known and entry.mtime_ns is not None and now - entry.mtime_ns > _STALE_AFTER):
+            stale.append(path)
+    for path, error in zip(stale, gateway.rm_many(stale), strict=True):
+        if error is not None and not isinstance(error, NotFound):
+            world.log.warning("%s: a part that is not needed any more cannot be removed: %s", path, error)
+    world.ledger.forget_intents(lease, [mine[path] for path in stale if path in mine])
+
+
+def _receipt(world: World, intent: Intent, final: RemoteFile, how: str) -> Receipt:
+    return Receipt(
+        job=intent.job,
+        day=intent.day,
+        copy=intent.copy,
+        source=intent.source,
+        destination=intent.destination,
+        version=intent.version,
+        content_version=intent.content_version,
+        size=intent.size,
+        sha256=intent.sha256 or "",
+        verification=how,  # type: ignore[arg-type]
+        durable=False,
+        copy_size=final.size,
+        copy_mtime=final.mtime_ns,
+        copy_etag=final.etag,
+        copy_inode=final.inode,
+        at=world.now(),
+        run=world.run,
+    )

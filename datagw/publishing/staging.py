@@ -1,0 +1,75 @@
+"""Staging: files of a remote source brought into the run's folder under `tmp_dir`; and the sweep of forgotten ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from datagw.errors import GatewayError, Rejected
+from datagw.files import RemoteFile, StagedFile
+from datagw.gateways.base import Gateway
+from datagw.ledger import Owner
+from datagw.publishing.looking import in_place
+from datagw.publishing.world import World
+
+_NOTE = ".datagw-staging"
+_SPARE = 16 << 20  # bytes that are left to the disk
+
+
+def stage(world: World, source: Gateway, claims: Sequence[RemoteFile]) -> Iterator[StagedFile | GatewayError]:
+    """Each file in hand, in the order asked: a local one where it stands, others whole and hashed in the run's folder."""
+    if source.type == "local":
+        yield from (in_place(source, claim) for claim in claims)
+        return
+    open_folder(world.tmp_dir.parent, world.tmp_dir.name)
+    needed = sum(claim.size for claim in claims)
+    free = space_left(world.tmp_dir)
+    if needed + _SPARE > free:
+        message = f"{needed:,} bytes are to be staged, but only {free:,} are free; free some, or set tmp_dir to another disk"
+        raise Rejected(message, path=str(world.tmp_dir), gateway="tmp_dir")
+    yield from source.get_many(claims, world.tmp_dir)
+
+
+def unstage(staged: Sequence[StagedFile]) -> None:
+    """Removes what was brought here; a source that is used where it stands is left alone."""
+    for one in staged:
+        if one.owned:
+            one.local.unlink(missing_ok=True)
+
+
+def space_left(folder: Path) -> int:
+    """Bytes that an ordinary user may still write below `folder`."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+def open_folder(tmp_root: Path, run: str) -> Path:
+    """The staging folder of a run, made, with a note in it that says which process it belongs to."""
+    folder = tmp_root / run
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _NOTE).write_text(json.dumps(asdict(Owner.current())), "utf-8")
+    return folder
+
+
+def close_folder(folder: Path) -> None:
+    """Removes a run's staging folder and all that is in it; no error where it is gone."""
+    if (folder / _NOTE).exists():
+        shutil.rmtree(folder)
+
+
+def sweep(tmp_root: Path) -> list[str]:
+    """Removes the staging folders whose process is no more (a killed run's), and nothing else; returns their names."""
+    gone: list[str] = []
+    for note in tmp_root.glob(f"*/{_NOTE}"):
+        try:
+            owner = Owner(**json.loads(note.read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            continue  # being made or removed at this moment
+        if owner.alive() is False:
+            shutil.rmtree(note.parent)
+            gone.append(note.parent.name)
+    return gone
