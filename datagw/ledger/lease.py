@@ -9,6 +9,7 @@ from datetime import date
 from threading import Event, Lock, Thread
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from typing_extensions import override
 
 from datagw.errors import LeaseLost, LedgerError
 from datagw.ledger.owner import Owner
@@ -19,6 +20,7 @@ TTL = 60.0  # seconds
 RENEW_EVERY = 10.0
 MARGIN = 5.0  # by which we stop trusting a lease before others may take it
 _TRY_AGAIN = 1.0  # after a renewal that failed
+_LAST_BEAT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,10 @@ class Lease:
         self._lost: BaseException | None = None
         self._lock = Lock()
 
+    @override
+    def __repr__(self) -> str:
+        return f"Lease({self.job!r}, {self.day}, run={self.run!r})"
+
     def check(self) -> None:
         """Raises LeaseLost where the lease is no longer ours. Costs nothing while the last renewal holds."""
         if self._lost is not None:
@@ -98,7 +104,7 @@ class Lease:
             yield
         finally:
             ended.set()
-            heart.join()
+            heart.join(_LAST_BEAT)  # a renewal that hangs must not keep the run from ending
 
     def _beat(self, ended: Event, every: float) -> None:
         pause = every

@@ -15,7 +15,7 @@ from datagw.ledger.engine import PATIENCE
 from datagw.ledger.store import insert_missing, translated
 from datagw.ledger.tables import SCHEMA, VERSION, VERSION_TABLE, meta
 
-_ADVISORY_LOCK = 7241_0001  # of PostgreSQL, held while the schema is changed
+ADVISORY_LOCK = 7241_0001  # of PostgreSQL, held while the schema is changed
 
 
 def bring_up_to_date(engine: Engine, shown: str) -> None:
@@ -39,7 +39,7 @@ def bring_up_to_date(engine: Engine, shown: str) -> None:
 def lock_schema(connection: Connection) -> None:
     """Keeps other processes from changing tables and views until this transaction ends."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})"))
 
 
 def _is_current(connection: Connection, shown: str) -> bool:
@@ -51,13 +51,13 @@ def _is_current(connection: Connection, shown: str) -> bool:
 
 
 def _version(connection: Connection) -> str | None:
-    if connection.dialect.name == "postgresql":
+    if connection.dialect.name == "postgresql":  # from the catalogue: to_regclass may answer from before the lock
         table = f"{SCHEMA}.{VERSION_TABLE}"
-        there = connection.execute(text("SELECT to_regclass(:name)"), {"name": table}).scalar()
+        question = f"SELECT 1 FROM pg_catalog.pg_tables WHERE schemaname = '{SCHEMA}' AND tablename = :name"  # noqa: S608
     else:
         table = VERSION_TABLE
-        there = connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = :name"), {"name": table}).scalar()
-    if there is None:
+        question = "SELECT 1 FROM sqlite_master WHERE name = :name"
+    if connection.execute(text(question), {"name": VERSION_TABLE}).scalar() is None:
         return None
     return connection.execute(text(f"SELECT max(version_num) FROM {table}")).scalar()  # noqa: S608  # a constant
 
@@ -67,7 +67,8 @@ def _migrate(connection: Connection) -> None:
     from alembic.config import Config
 
     if connection.dialect.name == "postgresql":
-        if connection.execute(text("SELECT to_regnamespace(:name)"), {"name": SCHEMA}).scalar() is None:
+        there = text(f"SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = '{SCHEMA}'")  # noqa: S608
+        if connection.execute(there).scalar() is None:
             connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
         connection.execute(text(f"SET LOCAL search_path TO {SCHEMA}"))
     config = Config()

@@ -50,11 +50,10 @@ class Views(Store):
 def _exists(connection: Connection, name: str, job: str, shown: str) -> bool:
     """Whether this job has its view; raises LedgerError where another job has it."""
     if connection.dialect.name == "postgresql":
-        question = "SELECT pg_get_viewdef(to_regclass(:name))"
-        definition = connection.execute(text(question), {"name": f'{SCHEMA}."{name}"'}).scalar()
+        question = f"SELECT definition FROM pg_catalog.pg_views WHERE schemaname = '{SCHEMA}' AND viewname = :name"  # noqa: S608
     else:
         question = "SELECT sql FROM sqlite_master WHERE type = 'view' AND lower(name) = lower(:name)"
-        definition = connection.execute(text(question), {"name": name}).scalar()
+    definition = connection.execute(text(question), {"name": name}).scalar()
     if definition is not None and f"'{job}'" not in definition:
         raise LedgerError(f"the view {name} in {shown} belongs to a job of a name like {job}: rename one of them")
     return definition is not None

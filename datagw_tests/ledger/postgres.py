@@ -51,14 +51,15 @@ def postgres_server() -> Iterator[int]:
 
 
 def _binaries() -> Path:
+    """The folder of the server's programs."""
     found = importlib.util.find_spec("pgserver")
     candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     if found is not None and found.origin is not None:
         candidates.insert(0, Path(found.origin).parent / "pginstall" / "bin")
-    for folder in candidates:
-        if (folder / "postgres").exists() and (folder / "initdb").exists():
-            return folder
-    require_server("PostgreSQL is not there", "uv pip install pgserver, or apt-get install postgresql")
+    whole = [folder for folder in candidates if (folder / "postgres").exists() and (folder / "initdb").exists()]
+    if not whole:
+        require_server("PostgreSQL is not there", "uv pip install pgserver, or apt-get install postgresql")
+    return whole[0]
 
 
 def _as_user() -> list[str]:

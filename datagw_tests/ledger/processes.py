@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Self
+
+import psycopg2
+
+from datagw.ledger.schema import ADVISORY_LOCK
 
 _HEAD = """
 import sys
@@ -49,3 +56,23 @@ class Other:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
+
+
+@contextlib.contextmanager
+def schema_locked(postgres_url: str) -> Generator[Callable[[int], None], None, None]:
+    """A time in which nobody can change tables; the function that is given waits for so many who want to, and lets them."""
+    with contextlib.closing(psycopg2.connect(postgres_url)) as connection:
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
+
+        def let_go(wanted: int) -> None:
+            patient_until = time.monotonic() + 60
+            waiting = 0
+            while waiting < wanted and time.monotonic() < patient_until:
+                cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+                [(waiting,)] = cursor.fetchall()
+            assert waiting == wanted
+            cursor.execute(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")
+
+        yield let_go

@@ -6,6 +6,7 @@ import sys
 import traceback
 from contextlib import ExitStack, closing
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg2
 import pytest
@@ -15,7 +16,7 @@ from datagw.errors import LedgerError
 from datagw.ledger.ledger import Ledger
 from datagw.ledger.tables import SCHEMA, VERSION, VERSION_TABLE, metadata
 from datagw_tests.ledger.conftest import PASSWORD, FakeClock
-from datagw_tests.ledger.processes import Other
+from datagw_tests.ledger.processes import Other, schema_locked
 from datagw_tests.ledger.rows import DAY
 
 
@@ -110,6 +111,15 @@ def test_processes_that_open_a_fresh_ledger_at_once_all_succeed(url: str) -> Non
         assert ids == {ledger.id}
 
 
+def test_processes_that_wait_to_make_a_ledger_find_it_made(postgres_url: str) -> None:
+    code = "ledger = Ledger.open(url); say(ledger.id); ledger.start_run(sys.argv[1], 'x')"
+    with schema_locked(postgres_url) as waiting, Other(code, postgres_url) as one, Other(code, postgres_url) as other:
+        waiting(2)
+        names = {one.line(), other.line()}
+    with Ledger.open(postgres_url) as ledger:
+        assert names == {ledger.id}
+
+
 def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "other.db"
     with closing(sqlite3.connect(file)) as connection:
@@ -157,7 +167,7 @@ def test_a_file_in_the_way_of_the_folder_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://u@h/d", "jobs.db", "http://x", ""])
 def test_what_cannot_be_a_ledger_is_refused(url: str) -> None:
-    with pytest.raises(LedgerError, match="sqlite:////folder/jobs.db"):
+    with pytest.raises(LedgerError, match=r"sqlite:////folder/jobs\.db"):
         Ledger.open(url)
 
 
@@ -189,7 +199,7 @@ def test_no_password_is_in_a_refused_login_nor_in_a_repr(postgres_url: str) -> N
         assert "***" in ledger.url_shown
         shown = repr(ledger) + repr(ledger._engine) + repr(ledger.take("readings", DAY, "run"))
     assert PASSWORD not in shown
-    assert postgres_url.split(":")[2].split("@")[0] not in shown
+    assert quote(PASSWORD, safe="") not in shown
     wrong = postgres_url.replace("datagw:", "datagw:sesame", 1)
     with pytest.raises(LedgerError, match="password authentication failed") as raised:
         Ledger.open(wrong)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import op  # noqa: TID253  # only Alembic loads this file
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
@@ -12,8 +12,10 @@ depends_on = None
 
 
 def upgrade() -> None:
+    """Brings a ledger here from the version before."""
     ${upgrades if upgrades else "pass"}
 
 
 def downgrade() -> None:
+    """Takes a ledger back."""
     ${downgrades if downgrades else "pass"}
