@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from datagw.errors import Changed, GatewayError, Unavailable
 from datagw.files import RemoteFile, StagedFile
-from datagw.gateways.retries import wait
 
 if TYPE_CHECKING:
     from datagw.gateways.base import Gateway
 
+_AT_ONCE = 256  # files between two looks at what they are now
 _numbers = itertools.count()
 
 
@@ -23,58 +23,64 @@ def get_many(gateway: Gateway, files: Sequence[RemoteFile], folder: Path) -> Ite
 
     A file that is not the listed version any more, before or after it was read, is Changed.
     """
-    pauses = gateway.live.retries.pauses()
-    done = 0
-    while done < len(files):
+    for start in range(0, len(files), _AT_ONCE):
+        chunk = files[start : start + _AT_ONCE]
+        found: list[StagedFile | GatewayError] = []
         try:
-            with gateway.speaking(None):
-                for outcome in _pass(gateway, files[done:], folder):
-                    done += 1
-                    yield outcome
+            gateway.attempt(None, lambda session, chunk=chunk, found=found: _read(gateway, session, chunk, folder, found))
+            looks = gateway.stat_many([file.path for file in chunk])
         except Unavailable as error:
-            gateway.close()
-            pause = next(pauses, None)
-            if pause is None:
-                yield from [error] * (len(files) - done)
-                return
-            gateway.tell_retry(error, pause)
-            wait(pause, gateway.live.fence)
+            _discard(found)
+            yield from [error] * len(chunk)
+        else:
+            yield from (_checked(gateway, one, look) for one, look in zip(found, looks, strict=True))
 
 
-def _pass(gateway: Gateway, files: Sequence[RemoteFile], folder: Path) -> Iterator[StagedFile | GatewayError]:
-    session = gateway.session()
-    local = folder / f"{next(_numbers)}"
-    out = local.open("wb")
-    digest, size = hashlib.sha256(), 0
-    try:
-        for file, block in gateway._read_many(session, files):
-            if isinstance(block, bytes):
-                gateway.pulse(len(block))
-                out.write(block)
-                digest.update(block)
-                size += len(block)
-                continue
-            out.close()
-            if block is None:
-                yield _checked(gateway, StagedFile(local, file, digest.hexdigest(), owned=True), size)
-            else:
-                local.unlink()
-                yield gateway.placed(block, file.path)
-            local = folder / f"{next(_numbers)}"
-            out = local.open("wb")
-            digest, size = hashlib.sha256(), 0
-    finally:
-        out.close()
-        if out.name == str(local):
+def _read(
+    gateway: Gateway,
+    session: object,
+    files: Sequence[RemoteFile],
+    folder: Path,
+    found: list[StagedFile | GatewayError],
+) -> None:
+    """Appends to `found`; called again after a broken connection, it goes on with the first file that is not there."""
+    events = iter(gateway._read_many(session, files[len(found) :]))
+    for _file, blocks in itertools.groupby(events, key=lambda event: event[0].path):
+        local = folder / str(next(_numbers))
+        digest, last = hashlib.sha256(), None
+        try:
+            with local.open("xb") as out:
+                for file, block in blocks:
+                    last = (file, block)
+                    if isinstance(block, bytes):
+                        gateway.pulse(len(block))
+                        out.write(block)
+                        digest.update(block)
+        except BaseException:
             local.unlink(missing_ok=True)
+            raise
+        if last is not None and isinstance(last[1], GatewayError):
+            local.unlink()
+            found.append(gateway.placed(last[1], last[0].path))
+        elif last is not None:
+            found.append(StagedFile(local, last[0], digest.hexdigest(), owned=True))
 
 
-def _checked(gateway: Gateway, staged: StagedFile, size: int) -> StagedFile | GatewayError:
-    after = gateway.stat_many([staged.origin.path])[0]
-    if isinstance(after, GatewayError):
-        staged.local.unlink()
-        return after
-    if size != staged.origin.size or after.version != staged.origin.version:
-        staged.local.unlink()
-        return Changed("the file changed while it was read", path=staged.origin.path, gateway=gateway.name)
-    return staged
+def _checked(
+    gateway: Gateway, one: StagedFile | GatewayError, look: RemoteFile | GatewayError
+) -> StagedFile | GatewayError:
+    if isinstance(one, GatewayError):
+        return one
+    unchanged = isinstance(look, RemoteFile) and look.version == one.origin.version
+    if unchanged and one.local.stat().st_size == one.origin.size:
+        return one
+    _discard([one])
+    if isinstance(look, GatewayError):
+        return look
+    return Changed("the file changed while it was read", path=one.origin.path, gateway=gateway.name)
+
+
+def _discard(found: Sequence[StagedFile | GatewayError]) -> None:
+    for one in found:
+        if isinstance(one, StagedFile):
+            one.local.unlink(missing_ok=True)

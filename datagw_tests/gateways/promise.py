@@ -1,0 +1,335 @@
+"""What every gateway promises, sentence by sentence; run against each of them, on real servers.
+
+A gateway's line in `test_promise.py` gives a `Place`: an empty root, and ways to look at it and to disturb it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from datagw.errors import Aborted, Changed, Denied, GatewayError, NotFound, Rejected, Unavailable
+from datagw.files import RemoteFile, StagedFile, is_own_name, part_name
+from datagw.gateways.base import Gateway, Rename, Upload
+from datagw.gateways.local import Local
+from datagw.gateways.retries import RetryPolicy
+
+QUICK = RetryPolicy(max=2, backoff=0.01, cap=0.02)
+NASTY = [
+    " leading and trailing ",
+    "quotes ' \" `",
+    "$(touch pwned)",
+    "; rm -rf x",
+    "new\nline",
+    "back\\slash",
+    "-rf",
+    "--",
+    "*?[a]{b}",
+    "caf\u00e9 cafe\u0301 \u4e16\u754c",
+    b"not utf-8 \xff\xfe".decode("utf-8", "surrogateescape"),
+    "%Y{day}",
+    "~",
+    "#hash\ttab",
+    "n" * 255,
+]
+
+
+@dataclass
+class Place:
+    """A gateway on an empty root, and what a test may do to it behind its back."""
+
+    gateway: Gateway
+    again: Callable[[], Gateway]
+    secret: str | None = None
+    wrong: Callable[[], Gateway] | None = None
+    logins: Callable[[], int] | None = None
+    cut: Callable[[], None] | None = None
+    stop: Callable[[], None] | None = None
+
+
+def hold(folder: Path, name: str, content: bytes) -> StagedFile:
+    """A file in hand with this content."""
+    (folder / name).write_bytes(content)
+    return StagedFile(folder / name, Local(root=str(folder)).stat(name))
+
+
+def upload(staged: StagedFile, final: str, *, resume: bool = False) -> Upload:
+    """The wish to publish it."""
+    part = part_name(staged.origin.content_version, final)
+    return Upload(staged, part, final, staged.origin.mtime_ns, resume=resume)
+
+
+def publish(gateway: Gateway, staged: StagedFile, final: str, *, replace: bool = True) -> str:
+    """Part, verify, rename; how it was verified."""
+    (sent,) = gateway.send([upload(staged, final)])
+    if sent.error is not None:
+        raise sent.error
+    (proof,) = gateway.verify([sent], "content")
+    assert isinstance(proof, str), proof
+    (error,) = gateway.rename_many([Rename(sent.upload.part, final, replace)])
+    if error is not None:
+        raise error
+    return proof
+
+
+class Promise:
+    """The sentences. `place` is the fixture that each gateway provides."""
+
+    @pytest.fixture
+    def gateway(self, place: Place) -> Gateway:
+        return place.gateway.using(retries=QUICK)
+
+    def test_what_was_put_is_there_whole_with_its_time(self, gateway: Gateway, tmp_path: Path) -> None:
+        staged = hold(tmp_path, "a", b"x" * 300_000)
+        assert publish(gateway, staged, "folder/b.txt") in ("hash", "readback")
+        found = gateway.stat("folder/b.txt")
+        assert (found.kind, found.size) == ("file", 300_000)
+        assert gateway.read("folder/b.txt") == b"x" * 300_000
+        if found.mtime_ns is not None:
+            assert found.mtime_ns // found.clock == (staged.origin.mtime_ns or 0) // found.clock
+
+    def test_an_empty_file_is_a_file(self, gateway: Gateway, tmp_path: Path) -> None:
+        publish(gateway, hold(tmp_path, "a", b""), "empty")
+        assert gateway.stat("empty").size == 0
+        assert gateway.read("empty") == b""
+
+    def test_nothing_is_visible_before_the_rename(self, gateway: Gateway, tmp_path: Path) -> None:
+        (sent,) = gateway.send([upload(hold(tmp_path, "a", b"content"), "final")])
+        assert sent.error is None
+        assert [entry.path for entry in gateway.ls() if not is_own_name(entry.path)] == []
+
+    def test_a_reader_sees_the_old_or_the_new_file_never_a_part(self, place: Place, tmp_path: Path) -> None:
+        writer, reader = place.gateway.using(retries=QUICK), place.again().using(retries=QUICK)
+        old, new = b"o" * 400_000, b"n" * 500_000
+        publish(writer, hold(tmp_path, "old", old), "f")
+        seen: set[bytes] = set()
+        done = threading.Event()
+        problems: list[BaseException] = []
+
+        def look() -> None:
+            try:
+                while not done.is_set():
+                    seen.add(reader.read("f"))
+            except BaseException as error:  # noqa: BLE001 - told to the test
+                problems.append(error)
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        try:
+            for turn in range(10):
+                publish(writer, hold(tmp_path, f"t{turn}", new if turn % 2 == 0 else old), "f")
+        finally:
+            done.set()
+            thread.join()
+        assert not problems
+        assert seen <= {old, new}
+
+    def test_a_failed_put_leaves_the_old_file(self, gateway: Gateway, tmp_path: Path) -> None:
+        publish(gateway, hold(tmp_path, "old", b"old"), "f")
+        staged = hold(tmp_path, "new", b"n" * 3_000_000)
+        staged.local.write_bytes(b"n" * 100)
+        (sent,) = gateway.send([upload(staged, "f")])
+        assert isinstance(sent.error, Changed)
+        assert gateway.read("f") == b"old"
+
+    def test_one_failing_file_does_not_take_the_others_down(self, gateway: Gateway, tmp_path: Path) -> None:
+        wishes = [upload(hold(tmp_path, f"f{n}", b"%d" % n * 1000), f"f{n}") for n in range(6)]
+        (tmp_path / "f3").unlink()
+        outcome = {sent.upload.final: sent.error for sent in gateway.send(wishes)}
+        assert isinstance(outcome.pop("f3"), NotFound)
+        assert set(outcome.values()) == {None}
+
+    def test_a_source_that_changes_while_it_is_sent_is_noticed(self, gateway: Gateway, tmp_path: Path) -> None:
+        staged = hold(tmp_path, "a", b"a" * 2_000_000)
+        touched = []
+
+        def touch(_count: int) -> None:
+            if not touched:
+                touched.append((tmp_path / "a").write_bytes(b"b" * 2_000_000))
+
+        (sent,) = gateway.using(moved=touch).send([upload(staged, "a")])
+        assert isinstance(sent.error, Changed)
+
+    def test_a_part_that_arrived_differing_is_found_out(self, gateway: Gateway, place: Place, tmp_path: Path) -> None:
+        (sent,) = gateway.send([upload(hold(tmp_path, "a", b"right" * 10), "a")])
+        other = place.again().using(retries=QUICK)
+        other.rm(sent.upload.part)
+        publish(other, hold(tmp_path, "b", b"wrong" * 10), sent.upload.part)
+        (proof,) = gateway.verify([sent], "content")
+        assert isinstance(proof, Unavailable)
+        assert "differs" in str(proof)
+
+    def test_a_large_part_is_continued(self, gateway: Gateway, tmp_path: Path) -> None:
+        content = bytes(range(256)) * 16_000
+        staged = hold(tmp_path, "a", content)
+        wish = upload(staged, "a", resume=True)
+        half = hold(tmp_path, "half", content[:2_000_000])
+        list(gateway.send([Upload(half, wish.part, "a")]))
+        (sent,) = gateway.send([wish])
+        assert sent.error is None
+        assert sent.moved == len(content) - 2_000_000
+        assert sent.sha256 == hashlib.sha256(content).hexdigest()
+        assert gateway.verify([sent], "content")[0] in ("hash", "readback")
+
+    def test_a_large_part_with_other_bytes_starts_again(self, gateway: Gateway, tmp_path: Path) -> None:
+        content = bytes(range(256)) * 16_000
+        wish = upload(hold(tmp_path, "a", content), "a", resume=True)
+        list(gateway.send([Upload(hold(tmp_path, "half", b"z" * 2_000_000), wish.part, "a")]))
+        (sent,) = gateway.send([wish])
+        assert sent.moved == len(content)
+        assert gateway.verify([sent], "content")[0] in ("hash", "readback")
+
+    @pytest.mark.parametrize("name", NASTY, ids=range(len(NASTY)))
+    def test_hostile_names_travel_safely(self, gateway: Gateway, tmp_path: Path, name: str) -> None:
+        publish(gateway, hold(tmp_path, "a", name.encode("utf-8", "surrogateescape")), f"dir {name[:100]}/{name}")
+        (entry,) = gateway.ls(f"dir {name[:100]}")
+        assert entry.path == f"dir {name[:100]}/{name}"
+        assert gateway.read(entry.path) == name.encode("utf-8", "surrogateescape")
+        assert isinstance(gateway.hashes([entry])[0], tuple)
+        gateway.rm(entry.path)
+        assert list(gateway.ls(f"dir {name[:100]}")) == []
+        assert {top.path for top in gateway.ls()} == {f"dir {name[:100]}"}
+
+    def test_nothing_leaves_the_root(self, gateway: Gateway) -> None:
+        for path in ("../x", "a/../../x", ".."):
+            with pytest.raises(Rejected, match="root"):
+                gateway.stat(path)
+            with pytest.raises(Rejected):
+                gateway.put(b"x", path)
+
+    def test_a_long_listing_is_complete_and_in_order(self, gateway: Gateway, tmp_path: Path) -> None:
+        staged = hold(tmp_path, "a", b"1")
+        names = [f"many/{n:04}" for n in range(1200)]
+        sent = list(gateway.send([Upload(staged, name, name) for name in names]))
+        assert {one.error for one in sent} == {None}
+        assert [entry.path for entry in gateway.ls("many")] == names
+        assert sum(1 for _ in gateway.ls(recursive=True)) == 1201
+
+    def test_what_is_absent_is_not_found(self, gateway: Gateway) -> None:
+        for call in (gateway.stat, gateway.read, gateway.rm, lambda path: list(gateway.ls(path))):
+            with pytest.raises(NotFound):
+                call("nothing/here")
+        assert isinstance(gateway.stat_many(["no"])[0], NotFound)
+
+    def test_a_rename_without_replacing_refuses_and_keeps_both(self, gateway: Gateway) -> None:
+        gateway.put(b"one", "one")
+        gateway.put(b"two", "two")
+        (error,) = gateway.rename_many([Rename("one", "two", False)])
+        assert isinstance(error, Rejected)
+        assert (gateway.read("one"), gateway.read("two")) == (b"one", b"two")
+
+    def test_a_folder_in_the_way_is_refused(self, gateway: Gateway, tmp_path: Path) -> None:
+        gateway.mkdir("there/sub")
+        with pytest.raises(Rejected):
+            publish(gateway, hold(tmp_path, "a", b"a"), "there")
+        assert gateway.stat("there/sub").kind == "folder"
+
+    def test_a_file_in_the_way_of_a_folder_is_refused(self, gateway: Gateway, tmp_path: Path) -> None:
+        gateway.put(b"file", "file")
+        with pytest.raises(Rejected):
+            publish(gateway, hold(tmp_path, "a", b"a"), "file/below")
+        assert gateway.read("file") == b"file"
+
+    def test_only_an_empty_folder_is_removed(self, gateway: Gateway) -> None:
+        gateway.put(b"x", "full/x")
+        gateway.mkdir("empty")
+        assert not gateway.rmdir("full")
+        assert gateway.rmdir("empty")
+        assert [entry.path for entry in gateway.ls()] == ["full"]
+
+    def test_what_is_got_is_whole_and_hashed(self, gateway: Gateway, tmp_path: Path) -> None:
+        contents = {f"f{n}": b"%d" % n * (n * 50_000) for n in range(5)}
+        for name, content in contents.items():
+            publish(gateway, hold(tmp_path, name, content), name)
+        (tmp_path / "in").mkdir()
+        claims = [gateway.stat(name) for name in contents]
+        for claim, staged in zip(claims, gateway.get_many(claims, tmp_path / "in"), strict=True):
+            assert isinstance(staged, StagedFile)
+            assert staged.local.read_bytes() == contents[claim.path]
+            assert staged.sha256 == hashlib.sha256(contents[claim.path]).hexdigest()
+
+    def test_a_file_that_is_not_the_listed_one_is_not_got(self, gateway: Gateway, tmp_path: Path) -> None:
+        gateway.put(b"first", "f")
+        claim = gateway.stat("f")
+        gateway.put(b"second one", "f")
+        folder = tmp_path / "in"
+        folder.mkdir()
+        (found,) = gateway.get_many([claim], folder)
+        assert isinstance(found, Changed)
+        (gone,) = gateway.get_many([RemoteFile("gone", 3)], folder)
+        assert isinstance(gone, NotFound)
+        assert list(folder.iterdir()) == []
+
+    def test_a_run_that_is_told_to_end_stops_before_the_next_block(self, gateway: Gateway, tmp_path: Path) -> None:
+        def fence() -> None:
+            raise Aborted("told to end")
+
+        with pytest.raises(Aborted):
+            list(gateway.using(fence=fence).send([upload(hold(tmp_path, "a", b"a" * 10), "a")]))
+
+    def test_check_proves_the_rights_and_leaves_nothing(self, gateway: Gateway) -> None:
+        gateway.check(write=True)
+        assert list(gateway.ls()) == []
+
+    def test_stable_storage_is_promised_only_where_it_is_given(self, gateway: Gateway) -> None:
+        gateway.put(b"x", "x")
+        assert gateway.sync(["x"]) is (gateway.can("sync") and gateway.type != "memory") or not gateway.sync(["x"])
+
+    def test_wrong_credentials_are_refused_and_not_tried_again(self, place: Place) -> None:
+        if place.wrong is None:
+            pytest.skip("this gateway has no credentials")
+        before = place.logins() if place.logins else 0
+        with pytest.raises(Denied) as refused:
+            place.wrong().using(retries=QUICK).stat("x")
+        assert place.logins is None or place.logins() == before + 1
+        assert place.secret is None or place.secret not in str(refused.value)
+
+    def test_no_secret_is_told(self, place: Place, caplog: pytest.LogCaptureFixture) -> None:
+        if place.secret is None:
+            pytest.skip("this gateway has no secret")
+        caplog.set_level(logging.DEBUG)
+        stream = io.StringIO()
+        with place.gateway.using(retries=QUICK) as gateway:
+            gateway.check(write=True)
+            print(gateway, repr(gateway), gateway.model_dump(), gateway.model_dump_json(), file=stream)
+        assert place.secret not in stream.getvalue() + caplog.text
+
+    def test_a_cut_connection_leaves_no_file_and_the_send_goes_on(self, place: Place, tmp_path: Path) -> None:
+        if place.cut is None:
+            pytest.skip("this gateway has no connection to cut")
+        cuts = []
+
+        def cut(_count: int) -> None:
+            if not cuts:
+                cuts.append(place.cut() if place.cut else None)
+
+        content = b"c" * 8_000_000
+        gateway = place.gateway.using(retries=QUICK, moved=cut)
+        publish(gateway, hold(tmp_path, "a", content), "a")
+        assert cuts
+        assert hashlib.sha256(gateway.read("a")).digest() == hashlib.sha256(content).digest()
+
+    def test_an_outage_is_never_an_absence(self, place: Place) -> None:
+        if place.stop is None:
+            pytest.skip("this gateway cannot be away")
+        place.stop()
+        gateway = place.gateway.using(retries=RetryPolicy(max=0))
+        for call in (gateway.stat, gateway.read, lambda path: list(gateway.ls(path)), gateway.rm):
+            with pytest.raises(Unavailable):
+                call("x")
+
+    def test_what_it_cannot_do_it_says_beforehand(self, gateway: Gateway) -> None:
+        for hook in ("rename", "hash", "sync"):
+            assert gateway.can(hook) is (getattr(type(gateway), f"_{hook}") is not getattr(Gateway, f"_{hook}"))
+
+    def test_errors_name_the_place(self, gateway: Gateway) -> None:
+        with pytest.raises(GatewayError) as error:
+            gateway.using(name="institute").stat("no/such file")
+        assert str(error.value).startswith("institute:no/such file: ")
