@@ -60,7 +60,7 @@ class GatewayError(DatagwError):
         self.path = path
         self.gateway = gateway
 
-    def __str__(self) -> str:
+    def __str__(self) -> str:  # pyright: ignore[reportImplicitOverride] (`override` is of Python 3.12)
         where = ":".join(part for part in (self.gateway, self.path) if part is not None)
         return printable(f"{where}: {self.message}" if where else self.message)
 
