@@ -57,7 +57,7 @@ class RemoteFile:
 
     @property
     def version(self) -> str:
-        """What tells one state of a file from another: etag; or, on a disk, size, mtime, ctime, inode; else size, mtime."""
+        """What tells one state of a file from another: etag; on a disk, size, mtime, ctime, inode; else size, mtime."""
         if self.etag is None and self.ctime_ns is not None:
             return f"{self.content_version} ctime:{self.ctime_ns}"
         return self.content_version
