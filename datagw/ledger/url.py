@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from datagw.errors import LedgerError
+from datagw.errors import LedgerError, printable
 
 _FORMS = "write sqlite:////folder/jobs.db, or postgresql://user:password@host/database"
 
@@ -20,10 +20,10 @@ def parse(where: str | Path) -> URL:
         url = make_url(where.replace("postgres://", "postgresql://", 1) if where.startswith("postgres://") else where)
     except (ArgumentError, ValueError):  # the texts of both may hold a piece of the password
         raise LedgerError(f"the ledger's URL cannot be understood: {_FORMS}") from None
-    if url.drivername == "postgresql":
-        url = url.set(drivername="postgresql+psycopg2")
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise LedgerError(f"a ledger is kept in SQLite or PostgreSQL: {_FORMS}")
+    if url.get_backend_name() == "postgresql":
+        url = url.set(drivername="postgresql+psycopg2")
     if url.host is not None and "@" in url.host:
         raise LedgerError(
             "the password in the ledger's URL must have its special characters escaped: @ as %40, / as %2F"
@@ -35,4 +35,4 @@ def parse(where: str | Path) -> URL:
 
 def shown(url: URL) -> str:
     """`url` without its password, nor its options, which may hold one too."""
-    return url.set(query={}).render_as_string(hide_password=True)
+    return printable(url.set(query={}).render_as_string(hide_password=True))

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-
 from sqlalchemy.engine.default import DefaultDialect
 
 from datagw.ledger.columns import Day, Message, Moment, path_to_text, short_hash, text_to_path

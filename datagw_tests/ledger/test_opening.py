@@ -51,6 +51,13 @@ def test_a_ledger_keeps_its_id_and_what_is_in_it(url: str) -> None:
         assert [run.id for run in ledger.runs()] == ["r"]
 
 
+def test_every_name_of_the_package_is_there() -> None:
+    import datagw.ledger as package
+
+    assert {getattr(package, name).__name__ for name in package.__all__} == set(package.__all__)
+    assert not hasattr(package, "Runs")
+
+
 def test_two_ledgers_have_two_ids(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "a.db") as one, Ledger.open(tmp_path / "b.db") as other:
         assert one.id != other.id
@@ -63,6 +70,13 @@ def test_a_path_with_any_name_is_a_ledger(tmp_path: Path) -> None:
     assert sqlite3.connect(file).execute("SELECT id FROM runs").fetchall() == [("r",)]
 
 
+def test_a_folder_whose_name_is_no_utf8_can_hold_a_ledger(tmp_path: Path) -> None:
+    file = tmp_path / "caf\udce9" / "jobs.db"
+    with Ledger.open(file) as ledger:
+        ledger.url_shown.encode()
+    assert file.exists()
+
+
 def test_a_ledger_that_is_current_opens_without_alembic(url: str) -> None:
     Ledger.open(url).close()
     code = (
@@ -73,7 +87,7 @@ def test_a_ledger_that_is_current_opens_without_alembic(url: str) -> None:
 
 
 def test_the_rows_are_there_without_a_database_library() -> None:
-    code = "import sys, datagw.ledger.rows; print('sqlalchemy' in sys.modules)"
+    code = "import sys; from datagw.ledger import Owner, Receipt; print('sqlalchemy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 
