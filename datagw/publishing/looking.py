@@ -5,8 +5,9 @@ An outage raises; it is never taken for an absence.
 
 from __future__ import annotations
 
+import fnmatch
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from datagw.errors import NotFound, Unavailable
 from datagw.files import RemoteFile, StagedFile, is_own_name, parent
 from datagw.gateways.base import Gateway
 from datagw.gateways.reading import open_for_writing
-from datagw.jobs import Copy, Job
+from datagw.jobs import Copy, Job, Source
 from datagw.ledger import Ledger
 from datagw.publishing.markers import waiting_for
 from datagw.publishing.planning import CopySight, Remembered, SourceFile, SourceSight
@@ -33,7 +34,7 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger)
             yield entry
 
     try:
-        found = list(pattern.files(ls, day, hidden=source.hidden, exclude=source.excludes))
+        found = list(pattern.files(ls, day, hidden=source.hidden, exclude=_excluder(source)))
     except NotFound:
         if day is None:
             raise
@@ -45,7 +46,7 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger)
         claim = _followed(gateway, entry) if entry.kind == "symlink" and source.symlinks == "follow" else entry
         if claim.kind != "file":
             odd.append(entry)
-        elif entry.name != job.marker and source.takes_size(claim.size):
+        elif entry.name != job.marker and (source.min_size or 0) <= claim.size <= (source.max_size or claim.size):
             files.append(SourceFile(claim, pattern.relative(entry.path, day)))
     return SourceSight(
         there=bool(files) or not pattern.name_codes(),
@@ -133,6 +134,19 @@ def in_place(gateway: Gateway, claim: RemoteFile) -> StagedFile:
 def local_path(gateway: Gateway, path: str) -> Path:
     """Where a path of a local gateway is on this machine."""
     return Path(gateway.full(path))
+
+
+def _excluder(source: Source) -> Callable[[str], bool] | None:
+    """Whether a relative path (of a folder: with a slash at its end) is left out: by its name or by the whole of it."""
+    if not source.exclude:
+        return None
+
+    def excluded(path: str) -> bool:
+        relative = path.rstrip("/")
+        names = (relative, relative.rpartition("/")[2])
+        return any(fnmatch.fnmatchcase(name, glob.rstrip("/")) for glob in source.exclude for name in names)
+
+    return excluded
 
 
 def _followed(gateway: Gateway, link: RemoteFile) -> RemoteFile:
