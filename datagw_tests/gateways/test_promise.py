@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 
+from datagw.gateways.base import Gateway
 from datagw.gateways.local import Local
 from datagw.gateways.memory import Memory
+from datagw.gateways.sftp import Sftp
+from datagw_tests.conftest import require_server
 from datagw_tests.gateways.promise import Place, Promise
+from datagw_tests.servers.openssh import OpenSSH, make_key, missing
 
 
 class TestMemory(Promise):
@@ -25,3 +35,43 @@ class TestLocal(Promise):
         root.mkdir()
         gateway = Local(root=str(root))
         return Place(gateway, lambda: gateway.using(), stop=lambda: root.rename(tmp_path / "unmounted"))
+
+
+class TestSftp(Promise):
+    """OpenSSH as its users have it: posix-rename, exec with sha256sum."""
+
+    config: ClassVar[dict[str, Any]] = {}
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSSH]:
+        if lack := missing():
+            require_server(*lack)
+        with OpenSSH(tmp_path_factory.mktemp("sshd"), **cls.config) as server:
+            yield server
+
+    @pytest.fixture
+    def place(self, server: OpenSSH) -> Iterator[Place]:
+        root = server.root / uuid.uuid4().hex
+        root.mkdir()
+        gateway = Sftp(**server.fields(root=str(root)))
+
+        def cut() -> None:
+            for pid in server.children():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+        def wrong() -> Gateway:
+            stranger = server.folder / "stranger"
+            key = stranger if stranger.exists() else make_key(stranger)
+            return Sftp(**server.fields(root=str(root), private_key=str(key)))
+
+        yield Place(gateway, lambda: gateway.using(), wrong=wrong, cut=cut, stop=server.kill)
+        if not server.running:
+            server.start()
+
+
+class TestSftpWithoutExec(TestSftp):
+    """A server that lets nothing be run: content is read back."""
+
+    config: ClassVar[dict[str, Any]] = {"exec_allowed": False}

@@ -122,6 +122,11 @@ class OpenSSH:
         )
         _wait_for_words(self._process, b"Server listening")
 
+    @property
+    def running(self) -> bool:
+        """Whether it has been started and not killed."""
+        return self._process is not None
+
     def children(self) -> list[int]:
         """The processes of the sessions that are open."""
         assert self._process is not None
