@@ -1,7 +1,7 @@
 """The ledger: what ran, what was published and proven, what failed, and who may work on which day; in SQL.
 
-Start at `ledger.py`, which puts the themes together; `rows.py` holds what they take and give. The names below are loaded
-when they are asked for, so that the rows can be used without loading a database library.
+Start at `ledger.py`, which puts the themes together; `rows.py` holds what they take and give. The names below are
+loaded when they are asked for, so that the rows can be used without loading a database library.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alembic import context  # noqa: TID253  # only Alembic loads this file
+from alembic import context
 
 from datagw.ledger.tables import VERSION_TABLE, metadata
 

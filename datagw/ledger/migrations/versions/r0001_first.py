@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op  # noqa: TID253  # only Alembic loads this file
+from alembic import op
 
 revision = "0001"
 down_revision = None
