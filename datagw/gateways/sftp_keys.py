@@ -20,7 +20,7 @@ from datagw.gateways.secrets import Secret
 from datagw.gateways.sftp_hosts import HostKey
 
 DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
-WINDOW = 16 * 1024 * 1024  # bytes that a server may send ahead on one channel
+WINDOW = 4 * 1024 * 1024  # bytes that a server may send ahead on one channel; more only costs the cache
 _QUICK = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _SIGNATURES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 

@@ -7,8 +7,6 @@ together, where the server is known to keep the order, and nobody waits for an a
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
@@ -21,7 +19,6 @@ from datagw.gateways.sftp_packets import Answer, Status
 from datagw.gateways.sftp_wire import Wire
 
 AHEAD = 64  # files that are open, or being opened, before the first of them is done
-_OVERLAP = 1024 * 1024  # bytes; from here on sending has a thread of its own, beside reading and hashing
 _LATEST = 2**32 - 1  # seconds; what the protocol can hold
 
 
@@ -133,11 +130,12 @@ class _Transfer:
         """Sends the whole content; with a server that keeps the order, all the rest as well."""
         try:
             self._handle = handle = self._sender.opened(self.reading, self._opening)
-            blocks = self.reading.blocks(self._wire.write_size)
-            if self.reading.size - self.reading.offset < _OVERLAP:
-                self._write_all(handle, blocks)
-            else:
-                self._write_beside(handle, blocks)
+            offset = self.reading.offset
+            for block in self.reading.blocks(self._wire.write_size):
+                while self._writes and self._writes[0].done:
+                    self._writes.popleft().ok()  # a full disk ends the reading of a large file early
+                self._writes.append(self._wire.write(handle, offset, block))
+                offset += len(block)
         except Status as status:
             self._error = self._sender.why(status, self.reading)
         except GatewayError as error:
@@ -178,52 +176,6 @@ class _Transfer:
         if handle is not None and not self._closed and self._wire.alive:
             self._closed = True
             self._wire.close_handle(handle)
-
-    def _write_all(self, handle: bytes, blocks: Iterable[bytes]) -> None:
-        offset = self.reading.offset
-        for block in blocks:
-            while self._writes and self._writes[0].done:
-                self._writes.popleft().ok()  # a full disk ends the reading of a large file early
-            self._writes.append(self._wire.write(handle, offset, block))
-            offset += len(block)
-
-    def _write_beside(self, handle: bytes, blocks: Iterator[bytes]) -> None:
-        """The same on a thread of its own, while the caller's reads and hashes."""
-        handed: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        room = threading.Semaphore(8)
-        failed: list[Exception] = []
-
-        def take() -> Iterator[bytes]:
-            while (block := handed.get()) is not None:
-                yield block
-                room.release()
-
-        def work() -> None:
-            try:
-                self._write_all(handle, take())
-            except Exception as error:  # noqa: BLE001 - it is raised again where the file is read
-                failed.append(error)
-                room.release()
-
-        thread = threading.Thread(target=work, name="datagw-sftp-send", daemon=True)
-        thread.start()
-        try:
-            for block in blocks:
-                room.acquire()
-                if failed:
-                    break
-                handed.put(block)
-        except GatewayError:
-            handed.put(None)
-            thread.join()
-            raise
-        except BaseException:  # the end of the run: nobody waits for a line that may be dead
-            handed.put(None)
-            raise
-        handed.put(None)
-        thread.join()
-        if failed:
-            raise failed[0]
 
     def _finish(self) -> None:
         """Asks for times, mode, stable storage, and closes."""

@@ -26,7 +26,6 @@ LARGE_BLOCK = 255 * 1024
 MOST_BYTES = 64 * LARGE_BLOCK
 MOST_REQUESTS = 1_000
 _LONGEST_ANSWER = 4 * 1024 * 1024
-_PACKET = 32 * 1024
 _GATHER = 16  # small requests that leave together
 _RECEIVE = 8 * 1024 * 1024
 
@@ -35,6 +34,7 @@ class Channel(Protocol):
     """What is needed of a paramiko Channel."""
 
     out_window_size: int
+    out_max_packet_size: int
 
     def send(self, s: Buffer, /) -> int: ...
     def recv(self, nbytes: int, /) -> bytes: ...
@@ -70,6 +70,7 @@ class Wire:
         self._sending = threading.Lock()
         self._outgoing = bytearray()
         self._gathered = 0
+        self._packet = channel.out_max_packet_size - 64  # what one packet of a paramiko channel takes
         self._heard = self._since = time.monotonic()
         self.openssh = False
         self.read_size = self.write_size = SMALL_BLOCK
@@ -101,21 +102,20 @@ class Wire:
                 if not self._pending:
                     self._since = time.monotonic()
                 self._pending[number] = answer
-            size = memoryview(block).nbytes
-            self._outgoing += struct.pack(">IBI", 5 + len(payload) + size, kind, number)
+            self._outgoing += struct.pack(">IBI", 5 + len(payload) + len(block), kind, number)
             self._outgoing += payload
-            if size:
-                self._outgoing += block
             self._gathered += 1
-            if len(self._outgoing) >= _PACKET or self._gathered >= _GATHER:
-                self._send()
+            if block:
+                self._gather(block)
+            if self._gathered >= _GATHER:
+                self._send_gathered()
         return answer
 
     def flush(self) -> None:
         """Sends what was gathered."""
         if self._outgoing:
             with self._sending:
-                self._send()
+                self._send_gathered()
 
     def wait_for(self, answer: Answer) -> None:
         self.flush()
@@ -144,9 +144,8 @@ class Wire:
         return self.request(p.READ, pack_bytes(handle) + struct.pack(">QI", offset, size), weight=size)
 
     def write(self, handle: bytes, offset: int, block: Buffer) -> Answer:
-        size = memoryview(block).nbytes
-        head = pack_bytes(handle) + struct.pack(">QI", offset, size)
-        return self.request(p.WRITE, head, block, weight=size)
+        head = pack_bytes(handle) + struct.pack(">QI", offset, len(block))
+        return self.request(p.WRITE, head, block, weight=len(block))
 
     def lstat(self, path: str) -> Answer:
         return self.request(p.LSTAT, pack_text(path))
@@ -203,8 +202,7 @@ class Wire:
 
     def _greet(self) -> dict[str, bytes]:
         try:
-            self._outgoing += struct.pack(">IBI", 5, p.INIT, 3)
-            self._send()
+            self._send(memoryview(struct.pack(">IBI", 5, p.INIT, 3)))
             head = self._receive_exactly(5)
             (size,) = struct.unpack_from(">I", head)
             if head[4] != p.VERSION or not 5 <= size <= _LONGEST_ANSWER:
@@ -261,32 +259,48 @@ class Wire:
         few = len(self._pending) < MOST_REQUESTS
         return few and (self._bytes == 0 or self._bytes + weight <= self.most_bytes)
 
-    def _send(self) -> None:
-        """Sends all that is gathered; the caller holds `_sending`."""
+    def _gather(self, block: Buffer) -> None:
+        """Sends a block in full packets, copied once; what is left over waits for the next request."""
+        with memoryview(block) as view:
+            head = min(len(view), self._packet - len(self._outgoing))
+            if head > 0:
+                self._outgoing += view[:head]
+            if len(self._outgoing) >= self._packet:
+                self._send_gathered()
+            whole = max(head, 0) + (len(view) - max(head, 0)) // self._packet * self._packet
+            self._send(view[max(head, 0) : whole])
+            self._outgoing += view[whole:]
+
+    def _send_gathered(self) -> None:
         try:
             with memoryview(self._outgoing) as view:
-                sent = 0
-                while sent < len(view):
-                    full = self._channel.out_window_size == 0
-                    try:
-                        size = self._channel.send(view[sent : sent + _PACKET])
-                    except TimeoutError:
-                        if self._dead is not None:
-                            raise self._lost() from None
-                        continue
-                    if size == 0:
-                        raise ConnectionError("the server closed the connection")
-                    if full:
-                        self._heard = time.monotonic()  # the window was opened: the server lives
-                    sent += size
+                self._send(view)
+        finally:
+            self._outgoing.clear()
+            self._gathered = 0
+
+    def _send(self, view: memoryview) -> None:
+        """Sends bytes of the stream; the caller holds `_sending`."""
+        sent = 0
+        try:
+            while sent < len(view):
+                full = self._channel.out_window_size == 0
+                try:
+                    size = self._channel.send(view[sent : sent + self._packet])
+                except TimeoutError:
+                    if self._dead is not None:
+                        raise self._lost() from None
+                    continue
+                if size == 0:
+                    raise ConnectionError("the server closed the connection")
+                if full:
+                    self._heard = time.monotonic()  # the window was opened: the server lives
+                sent += size
         except BaseException as error:  # also an interrupt: half a packet may have left, nothing can follow it
             self._fail(_as_connection_error(error))
             if isinstance(error, Exception):
                 raise self._lost() from error
             raise
-        finally:
-            self._outgoing.clear()
-            self._gathered = 0
 
     def _listen(self) -> None:
         buffer = bytearray()
