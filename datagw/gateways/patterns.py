@@ -12,7 +12,7 @@ A pattern reads and lists; it never decides what an absence means.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 
@@ -38,8 +38,10 @@ class Pattern:
     """
 
     text: str
-    levels: tuple[Segment, ...]
-    tree: bool
+    levels: tuple[Segment, ...] = field(repr=False)
+    tree: bool = field(repr=False)
+    day: tuple[Pattern, date] | None = field(default=None, repr=False)
+    """Of a filled pattern: the dated one, and the day."""
 
     @classmethod
     def parse(cls, text: str) -> Pattern:
@@ -104,7 +106,7 @@ class Pattern:
     def filled(self, day: date) -> Pattern:
         """The pattern of one day, without dates."""
         levels = tuple(level.filled(day) if level.codes else level for level in self.levels)
-        return Pattern(self.text, levels, self.tree)
+        return Pattern(self.text, levels, self.tree, (self, day) if self.dated else None)
 
     def on(self, day: date | None) -> Pattern:
         """The pattern without dates: that of a day, or itself; raises ValueError where a day lacks or is too much."""
@@ -176,7 +178,10 @@ class Pattern:
         return self.takes(states, name, known)
 
     def matches(self, path: str) -> bool:
-        """Whether a file at this path belongs to the source, on whatever day."""
+        """Whether a file at this path belongs to the source (on whatever day, or on the one that is filled in)."""
+        if self.day is not None:
+            dated, day = self.day
+            return dated.day_of(path) == day
         return self.parts(path) is not None
 
     def day_of(self, path: str) -> date | None:
@@ -219,6 +224,12 @@ class Pattern:
         Symlinks and special files are among them, their kind tells. `exclude` hears relative paths, of folders with a
         slash at the end. Raises NotFound if the base is not there; a folder below it that vanishes meanwhile is none.
         """
+        if (
+            self.day is not None and day is None
+        ):  # of several readings of a name, only the dated pattern knows the first
+            dated, day = self.day
+            yield from dated.files(ls, day, hidden=hidden, exclude=exclude)
+            return
         here = self.on(day)
         wanted = parts_of(day) if day is not None else {}
         above = frozenset[str]().union(*(level.codes for level in self.levels[: here.depth]))

@@ -50,6 +50,15 @@ class Segment:
                 merged.append(token)
         return Segment(tuple(merged))
 
+    def sample(self) -> str:
+        """A name that it matches; dates have to be filled in."""
+        chars = [*"ax0-_.", *map(chr, range(32, 127))]
+        text = ""
+        for token in self.tokens:
+            fits = (char for char in chars if token.kind != "set" or re.fullmatch(token.value, char))
+            text += token.value if token.kind == "text" else next(fits, "x")
+        return text
+
     def read(self, name: str, known: Mapping[str, int] | None = None) -> dict[str, int] | None:
         """The date parts in `name`, such as `{"Y": 2026, "m": 2}`; None where it does not match.
 

@@ -8,7 +8,7 @@ readings/%Y%m%d/            the day's folder; the file keeps its relative path
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from datagw.errors import Rejected
@@ -22,8 +22,8 @@ class Template:
     """The path of a copy, relative to the root of its gateway; `tree`: a slash at the end keeps the relative path."""
 
     text: str
-    levels: tuple[tuple[Token, ...], ...]
-    tree: bool
+    levels: tuple[tuple[Token, ...], ...] = field(repr=False)
+    tree: bool = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> Template:

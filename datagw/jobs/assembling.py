@@ -1,0 +1,97 @@
+"""One job made of its table, of `[defaults]` and of `[main]`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from datagw.files import MARKER
+from datagw.gateways.base import Gateway
+from datagw.gateways.patterns import Pattern
+from datagw.gateways.templates import Template
+from datagw.jobs.checks import Draft, check
+from datagw.jobs.models import Copy, Job, Main, Source
+from datagw.jobs.positions import Path as KeyPath
+from datagw.jobs.reading import Tables
+from datagw.jobs.report import Report
+from datagw.jobs.tables import CopyTable, JobTable
+from datagw.jobs.validating import validated
+
+
+def assembled(
+    name: str,
+    tables: Tables,
+    base: Path,
+    main: Main,
+    gateways: Mapping[str, Gateway | None],
+    report: Report,
+) -> tuple[Job | None, set[str]]:
+    """The job and the gateways that it names; None, and words in the report, if its keys cannot be right."""
+    own = tables.jobs[name]
+    merged = {**tables.defaults, **own}
+
+    def home(key: str) -> KeyPath:
+        return ("defaults",) if key in tables.defaults and key not in own else (name,)
+
+    doubtful = report.in_doubt(name) | (report.in_doubt("defaults") - own.keys())
+    if "source" not in merged and not own.keys().isdisjoint(("backend", "run")):
+        doubtful.add("source")  # a job of a later version needs none
+    table, wrong = validated(JobTable, merged, home, base, report, doubtful)
+    if table is None:
+        return None, set()
+    templates = [Template.parse(copy.at.path) for copy in table.to]
+    pattern = Pattern.parse(table.source.at.path)
+    before = len(report.found)
+    for complaint in check(Draft(table, pattern, templates, gateways, wrong)):
+        report.add((*home(str(complaint.path[0])), *complaint.path), complaint.message, complaint.hint)
+    used = {table.source.at.gateway, *(copy.at.gateway for copy in table.to)}
+    if wrong or len(report.found) > before:
+        return None, used
+    return _job(name, table, pattern, templates, main), used
+
+
+def _job(name: str, table: JobTable, pattern: Pattern, templates: list[Template], main: Main) -> Job:
+    marker = table.marker if "marker" in table.model_fields_set else MARKER if pattern.dated else None
+    source = table.source
+    return Job(
+        name=name,
+        source=Source(
+            gateway=source.at.gateway,
+            pattern=pattern,
+            exclude=tuple(source.exclude),
+            hidden=source.hidden,
+            symlinks=source.symlinks,
+            min_size=source.min_size,
+            max_size=source.max_size,
+        ),
+        to=tuple(_copy(copy, template, table, marker) for copy, template in zip(table.to, templates, strict=True)),
+        when=table.when,
+        timezone=table.timezone or main.timezone,
+        every=table.every,
+        settle=table.settle,
+        start=table.start,
+        grace=table.grace,
+        delete_source=table.delete_source,
+        verify=table.verify,
+        overwrite=table.overwrite,
+        if_gone=table.if_gone,
+        marker=marker,
+        bandwidth=table.bandwidth,
+        retries=table.retries.policy(),
+        description=table.description,
+        owners=tuple(table.owners),
+        tags=table.tags,
+    )
+
+
+def _copy(copy: CopyTable, template: Template, table: JobTable, marker: str | None) -> Copy:
+    return Copy(
+        name=copy.name or copy.at.gateway,
+        gateway=copy.at.gateway,
+        template=template,
+        verify=copy.verify or table.verify,
+        marker=copy.marker if "marker" in copy.model_fields_set else marker,
+        overwrite=table.overwrite if copy.overwrite is None else copy.overwrite,
+        if_gone=copy.if_gone or table.if_gone,
+        mode=copy.mode,
+    )

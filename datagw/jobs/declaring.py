@@ -1,0 +1,73 @@
+"""`[gateways.NAME]`: a table as the gateway it declares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from datagw import gateways
+from datagw.errors import ConfigError
+from datagw.gateways.base import Gateway
+from datagw.jobs.complaints import complaints
+from datagw.jobs.problems import nearest_word
+from datagw.jobs.quantities import duration, rate, shown
+from datagw.jobs.report import Report
+from datagw.jobs.words import LATER, LATER_IN_A_GATEWAY, LATER_TYPES
+
+_QUANTITIES: Mapping[str, Callable[[object], float]] = {
+    "bandwidth": rate,
+    "timeout": lambda text: duration(text).total_seconds(),
+}
+
+
+def declared(name: str, given: object, base: Path, report: Report) -> Gateway | None:
+    """The gateway; None, and a word in the report, if something is wrong with it."""
+    path = ("gateways", name)
+    known = ", ".join(gateways.kinds())
+    if not isinstance(given, dict):
+        report.add(path, "is a table", f"[gateways.{name}]")
+        return None
+    table = dict(cast("dict[str, Any]", given))
+    kind: object = table.pop("type", None)
+    if name == "local":
+        report.add(path, "`local` needs no declaration", "another name, with a root, makes a gateway of a folder")
+    elif kind is None:
+        report.add((*path, "type"), "is required", f"there are {known}")
+    elif kind in LATER_TYPES:
+        report.add((*path, "type"), f"{kind} is {LATER}", f"there are {known}")
+    elif not isinstance(kind, str) or kind not in gateways.kinds():
+        hint = nearest_word(str(kind), gateways.kinds()) or f"there are {known}"
+        report.add((*path, "type"), f"there is no type {shown(kind)}", hint)
+    else:
+        return _made(kind, name, table, base, report)
+    return None
+
+
+def _made(kind: str, name: str, table: dict[str, Any], base: Path, report: Report) -> Gateway | None:
+    path = ("gateways", name)
+    before = len(report.found)
+    for key in _QUANTITIES.keys() & table.keys():
+        if isinstance(table[key], (str, list)):
+            try:
+                table[key] = _QUANTITIES[key](table[key])
+            except ValueError as error:
+                report.add((*path, key), str(error))
+                del table[key]
+    if kind == "local" and isinstance(table.get("root"), str):
+        table["root"] = os.path.join(base, os.path.expanduser(table["root"]))
+    try:
+        model = gateways.load(kind)
+    except ConfigError as error:
+        report.add((*path, "type"), str(error))
+        return None
+    try:
+        made = model.model_validate(table, context={"base": base}).using(name=name)
+    except ValidationError as error:
+        for complaint in complaints(error, model, {"": LATER_IN_A_GATEWAY}):
+            report.add((*path, *complaint.path), complaint.message, complaint.hint)
+        return None
+    return made if len(report.found) == before and not report.in_doubt(*path) else None

@@ -1,0 +1,120 @@
+"""What a right job file says: jobs, their source and their copies, complete and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainSerializer
+
+from datagw.gateways.patterns import Pattern
+from datagw.gateways.retries import RetryPolicy
+from datagw.gateways.templates import Template
+
+PatternOf = Annotated[InstanceOf[Pattern], PlainSerializer(lambda pattern: pattern.text, return_type=str)]
+TemplateOf = Annotated[InstanceOf[Template], PlainSerializer(lambda template: template.text, return_type=str)]
+
+type_of_verify = Literal["content", "size"]
+type_of_if_gone = Literal["send", "leave"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Main(_Model):
+    """What holds for every job. `keep` is for runs and events, never for receipts."""
+
+    tmp_dir: Path
+    timezone: str = "UTC"
+    keep: timedelta = timedelta(days=180)
+
+
+class Source(_Model):
+    """The files that a job watches. Sizes in bytes."""
+
+    gateway: str
+    pattern: PatternOf
+    exclude: tuple[str, ...] = ()
+    hidden: bool = True
+    symlinks: Literal["skip", "follow"] = "skip"
+    min_size: int | None = None
+    max_size: int | None = None
+
+
+class Copy(_Model):
+    """One place where the files are published. `mode` holds permission bits."""
+
+    name: str
+    gateway: str
+    template: TemplateOf
+    verify: type_of_verify = "content"
+    marker: str | None = None
+    overwrite: bool = True
+    if_gone: type_of_if_gone = "send"
+    mode: int | None = None
+
+
+class Job(_Model):
+    """One table of the job file. `bandwidth` in bytes per second."""
+
+    name: str
+    source: Source
+    to: tuple[Copy, ...] = ()
+    when: Literal["manual", "daily"] = "manual"
+    timezone: str = "UTC"
+    every: timedelta = timedelta(seconds=10)
+    settle: timedelta = timedelta(seconds=10)
+    start: date | Literal["first"] = "first"
+    grace: timedelta = timedelta(hours=1)
+    delete_source: bool = False
+    verify: type_of_verify = "content"
+    overwrite: bool = True
+    if_gone: type_of_if_gone = "send"
+    marker: str | None = None
+    bandwidth: int | None = None
+    retries: RetryPolicy = RetryPolicy()
+    description: str | None = None
+    owners: tuple[str, ...] = ()
+    tags: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def dated(self) -> bool:
+        """Whether its files belong to days."""
+        return self.source.pattern.dated
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of its days."""
+        return ZoneInfo(self.timezone)
+
+    @property
+    def asset_name(self) -> str:
+        """Its name as Dagster's ops can bear it."""
+        return self.name.replace("-", "_")
+
+    def over_at(self, day: date) -> datetime:
+        """The moment (UTC) from which a day may be sent: the midnight that ends it in the job's zone, and the grace.
+
+        The year's last representable days end with `datetime.max`.
+        """
+        try:
+            midnight = datetime.combine(day + timedelta(days=1), time(), self.zone)
+            return midnight.astimezone(UTC) + self.grace
+        except OverflowError:
+            return datetime.max.replace(tzinfo=UTC)
+
+    def is_over(self, day: date, now: datetime) -> bool:
+        """Whether a day may be sent at `now`, an aware time."""
+        return now >= self.over_at(day)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of what the job does; its description, owners and tags are not part of that."""
+        meaning = self.model_dump(mode="json", exclude={"description", "owners", "tags"})
+        text = json.dumps(meaning, sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode("ascii")).hexdigest()

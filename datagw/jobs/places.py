@@ -1,0 +1,45 @@
+"""`gateway:path`, the way a job file names a path on a gateway."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from datagw.gateways.notation import escape
+from datagw.jobs.quantities import shown
+from datagw.jobs.words import LATER, name_problem
+
+
+class Place(NamedTuple):
+    """A gateway's name and a path on it, still as written, but for `local:`, whose path is whole from `/` on."""
+
+    gateway: str
+    path: str
+
+
+def place(text: object, base: Path) -> Place:
+    """What `text` names; relative local paths start at `base`. Raises ValueError that says what to write."""
+    if not isinstance(text, str) or not text:
+        raise ValueError(f'a place is written "gateway:path"; not {shown(text)}')
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text):
+        raise ValueError(f'`{text.partition(":")[0]}://…` is {LATER}; a place is written "gateway:path"')
+    gateway, colon, path = text.partition(":")
+    if not colon:
+        raise ValueError(f'names no gateway; a path of this machine is written "local:{text}"')
+    if wrong := name_problem(gateway):
+        raise ValueError(f'{shown(gateway)} is no name of a gateway: {wrong}; a place is written "gateway:path"')
+    return Place(gateway, _local(path, base) if gateway == "local" else path)
+
+
+def _local(path: str, base: Path) -> str:
+    if path == "~" or path.startswith("~/"):
+        return escape(os.path.expanduser("~")) + path[1:]
+    if path.startswith("/"):
+        return path
+    folder = str(base)
+    while path == ".." or path.startswith(("../", "./")):
+        head, _, path = path.partition("/")
+        folder = os.path.dirname(folder) if head == ".." else folder
+    return f"{escape(folder.rstrip('/'))}/{path}"

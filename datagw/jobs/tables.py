@@ -1,0 +1,250 @@
+"""The tables of a job file as they are written: keys, what they may hold, what they mean where they are left out.
+
+`docs/job-file.md` is made of these models.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import zoneinfo
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, ValidationInfo
+
+from datagw.files import MARKER, is_own_name
+from datagw.gateways.patterns import Pattern
+from datagw.gateways.retries import RetryPolicy
+from datagw.gateways.templates import Template
+from datagw.jobs.places import Place, place
+from datagw.jobs.problems import nearest_word
+from datagw.jobs.quantities import duration, octal, rate, shown, size
+from datagw.jobs.words import LATER, LATER_WHEN, RESERVED_COPIES, is_cron, name_problem
+
+_OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
+_TAG_KEY = re.compile(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
+_TAG_VALUE = re.compile(r"[A-Za-z0-9_.-]{0,63}")
+
+
+def _place(value: object, info: ValidationInfo) -> Place:
+    return place(value, cast("dict[str, Any]", info.context or {}).get("base", Path.cwd()))
+
+
+def _source_place(value: object, info: ValidationInfo) -> Place:
+    found = _place(value, info)
+    Pattern.parse(found.path)
+    return found
+
+
+def _copy_place(value: object, info: ValidationInfo) -> Place:
+    found = _place(value, info)
+    Template.parse(found.path)
+    return found
+
+
+def _as_table(value: object) -> object:
+    return {"at": value} if isinstance(value, str) else value
+
+
+def _as_list(value: object) -> object:
+    return [cast("object", value)] if isinstance(value, (str, dict)) else value
+
+
+def _timezone(value: object) -> str:
+    if isinstance(value, str):
+        try:
+            return zoneinfo.ZoneInfo(value).key
+        except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+            hint = nearest_word(value, zoneinfo.available_timezones()) or 'write one such as "Europe/Paris"'
+            raise ValueError(f"there is no time zone {shown(value)}; {hint}") from None
+    raise ValueError(f'a time zone is written "Europe/Paris"; not {shown(value)}')
+
+
+def _when(value: object) -> str:
+    if value in ("manual", "daily"):
+        return str(value)
+    if isinstance(value, str) and (value in LATER_WHEN or is_cron(value)):
+        raise ValueError(f'{shown(value)} is {LATER}; there are "manual" and "daily"')
+    hint = nearest_word(str(value), ["manual", "daily"])
+    raise ValueError(f'there are "manual" and "daily"; not {shown(value)}' + (f"; {hint}" if hint else ""))
+
+
+def _start(value: object) -> date | str:
+    if value == "first":
+        return "first"
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):  # what it is not, is said below
+            value = date.fromisoformat(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    raise ValueError(f'a first day is written 2026-01-31, or "first"; not {shown(value)}')
+
+
+def _marker(value: object) -> str | None:
+    if isinstance(value, bool):
+        return MARKER if value else None
+    if not isinstance(value, str) or not value or "/" in value or "\0" in value or value in (".", ".."):
+        raise ValueError(f'a marker is a file\'s name, as in ".do-not-touch", or false; not {shown(value)}')
+    if is_own_name(value):
+        raise ValueError(f"{shown(value)} is the name of a part; choose another")
+    return value
+
+
+def _copy_name(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a name is a text in quotes; not {shown(value)}")  # noqa: TRY004 - pydantic listens to ValueError
+    if value in RESERVED_COPIES:
+        raise ValueError(f"no copy is called {', '.join(sorted(RESERVED_COPIES))}: these are assets of their own")
+    if wrong := name_problem(value):
+        raise ValueError(wrong)
+    return value
+
+
+def _owner(value: object) -> str:
+    if isinstance(value, str) and _OWNER.fullmatch(value):
+        return value
+    raise ValueError(f'an owner is a mail address or "team:NAME"; not {shown(value)}')
+
+
+def _tags(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError(f'tags are a table, as in {{ topic = "weather" }}; not {shown(value)}')  # noqa: TRY004
+    for key, text in cast("dict[str, object]", value).items():
+        if not _TAG_KEY.fullmatch(key) or not isinstance(text, str) or not _TAG_VALUE.fullmatch(text):
+            raise ValueError(
+                f"{key} = {shown(text)}: keys and values of tags are letters, digits, `_`, `-`, `.`, at most 63"
+            )
+    return cast("dict[str, str]", value)
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Period = Annotated[timedelta, BeforeValidator(duration), Field(gt=timedelta(0))]
+Size = Annotated[int, BeforeValidator(size)]
+Verify = Literal["content", "size"]
+IfGone = Literal["send", "leave"]
+Marker = Annotated[str | None, BeforeValidator(_marker)]
+
+
+class Table(BaseModel):
+    """A table, or an inline one; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class MainTable(Table):
+    """What holds for every job."""
+
+    tmp_dir: StrictStr | None = Field(
+        None,
+        description="Staging: one folder per run, gone when the run ends; after a kill, by the next run. "
+        "Default: `tmp/` in the state folder.",
+    )
+    timezone: Annotated[str, BeforeValidator(_timezone)] = Field(
+        "UTC", description="Of days and of dates in paths, where a job has none of its own."
+    )
+    keep: Period = Field(timedelta(days=180), description="How long runs and events are kept; receipts are for good.")
+
+
+class SourceTable(Table):
+    """`source` in its long form."""
+
+    at: Annotated[Place, BeforeValidator(_source_place)] = Field(description="`gateway:path`, as in the short form.")
+    exclude: Annotated[list[StrictStr], BeforeValidator(_as_list)] = Field(
+        default_factory=list[str],
+        description='Globs of what is left out, by name or by relative path: `["*.tmp", "raw/*"]`.',
+    )
+    hidden: StrictBool = Field(True, description="Whether names with a leading dot are taken; datagw's own never are.")
+    symlinks: Literal["skip", "follow"] = Field(
+        "skip", description="Symbolic links are reported and skipped, or followed within the root."
+    )
+    min_size: Size | None = Field(None, description='Smaller files are left out: `"1kB"`.')
+    max_size: Size | None = Field(None, description='Larger files are left out: `"2GB"`.')
+
+
+class CopyTable(Table):
+    """An element of `to` in its long form."""
+
+    at: Annotated[Place, BeforeValidator(_copy_place)] = Field(description="`gateway:path`, as in the short form.")
+    name: Annotated[str | None, BeforeValidator(_copy_name)] = Field(
+        None, description="The copy's name, and its asset's. Default: the gateway's."
+    )
+    verify: Verify | None = Field(None, description="As the job's, for this copy.")
+    marker: Marker = Field(None, description="As the job's, for this copy.")
+    overwrite: StrictBool | None = Field(None, description="As the job's, for this copy.")
+    if_gone: IfGone | None = Field(None, description="As the job's, for this copy.")
+    mode: Annotated[int | None, BeforeValidator(octal)] = Field(
+        None, description='Permissions of the published files, in octal: `"0640"`. Default: the gateway\'s.'
+    )
+
+
+class RetriesTable(Table):
+    """How often, and after how long, a transient error is tried again; others are not."""
+
+    max: Annotated[int, Field(ge=0, le=1000)] = Field(default=5, description="Further tries after the first.")
+    backoff: Duration = Field(
+        default=timedelta(seconds=2), description="The first pause; each further one is twice as long."
+    )
+    cap: Duration = Field(default=timedelta(minutes=5), description="The longest pause.")
+    jitter: StrictBool = Field(default=True, description="Whether each pause is cut by chance, down to a half.")
+
+    def policy(self) -> RetryPolicy:
+        """The same in seconds."""
+        return RetryPolicy(self.max, self.backoff.total_seconds(), self.cap.total_seconds(), self.jitter)
+
+
+class JobTable(Table):
+    """A job: a source, where its copies go, when."""
+
+    source: Annotated[SourceTable, BeforeValidator(_as_table)] = Field(
+        description="`gateway:path`, or a table. Globs `* ? ** [..]`; dates `%Y %m %d %j` make it dated; "
+        "a `/` at the end means everything below."
+    )
+    to: Annotated[list[Annotated[CopyTable, BeforeValidator(_as_table)]], BeforeValidator(_as_list)] = Field(
+        default_factory=list[CopyTable],
+        description="List of `gateway:path` or tables. A `/` at the end keeps the file's name and relative path.",
+    )
+    when: Annotated[Literal["manual", "daily"], BeforeValidator(_when)] = Field(
+        "manual", description='`"manual"`, or `"daily"`: each day once it is over (needs a dated source).'
+    )
+    timezone: Annotated[str | None, BeforeValidator(_timezone)] = Field(
+        None, description="Of days and of dates in paths. Default: that of `[main]`."
+    )
+    every: Period = Field(timedelta(seconds=10), description="How often the job's sensor looks.")
+    settle: Duration = Field(
+        timedelta(seconds=10),
+        description="How long a file must have been left alone; days that are over do not wait.",
+    )
+    start: Annotated[date | Literal["first"], BeforeValidator(_start)] = Field(
+        "first", description='The first day: `2026-01-31`, or `"first"`, the oldest one found by the first look.'
+    )
+    grace: Duration = Field(timedelta(hours=1), description="A day may be sent this long after it ended.")
+    delete_source: StrictBool = Field(
+        False, description="Delete a source file once every copy of that version is proven by content."
+    )
+    verify: Verify = Field(
+        "content", description='`"content"`: a hash, else the content read back; `"size"`: the size is enough.'
+    )
+    overwrite: StrictBool = Field(
+        True, description="Whether a file at the final name is replaced; `false` spares what datagw did not write."
+    )
+    if_gone: IfGone = Field(
+        "send", description='A proven copy that its receiver took away: `"send"` it again, or `"leave"` it.'
+    )
+    marker: Marker = Field(
+        None,
+        description="Name of the file that stands beside what is not complete yet; `false` for none. "
+        'Default: `".do-not-touch"` for dated jobs.',
+    )
+    bandwidth: Annotated[int | None, BeforeValidator(rate)] = Field(
+        None, description='At most: `"2MB/s"`; kB, MB, GB are powers of 1000, KiB, MiB, GiB of 1024.'
+    )
+    retries: RetriesTable = Field(RetriesTable(), description="Of transient errors.")
+    description: StrictStr | None = Field(None, description="Shown in the Dagster UI.")
+    owners: Annotated[list[Annotated[str, BeforeValidator(_owner)]], BeforeValidator(_as_list)] = Field(
+        default_factory=list[str], description='Mail addresses or `"team:NAME"`, shown in the Dagster UI.'
+    )
+    tags: Annotated[dict[str, str], BeforeValidator(_tags)] = Field(
+        default_factory=dict[str, str], description="Keys and values, shown in the Dagster UI."
+    )

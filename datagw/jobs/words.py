@@ -1,0 +1,73 @@
+"""Words that a job file may not use: those of later versions, and those that mean another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from datagw.jobs.problems import nearest_word
+
+LATER = "not in this version"
+
+LATER_IN_A_JOB = frozenset(
+    [
+        *("move_source", "failed_source", "existing", "again", "batch", "expect", "assets", "records", "filter"),
+        *("backend", "config", "secrets", "nodes", "run", "env", "after", "notify"),
+    ]
+)
+LATER_IN_A_SOURCE = frozenset(["dated_regex"])
+LATER_IN_A_GATEWAY = frozenset(["ca_file", "insecure", "proxy"])
+LATER_TYPES = frozenset(
+    [
+        *("s3", "gcs", "azure", "http", "https", "webdav", "ftp", "ftps"),
+        *("datagouv", "ckan", "elasticsearch", "kafka", "mail"),
+    ]
+)
+LATER_TABLES = frozenset(["notify", "records"])
+LATER_WHEN = frozenset(["change", "new files"])
+
+RESERVED_COPIES = frozenset(["source", "records", "work"])
+
+_MEANT = {
+    **dict.fromkeys(["schedule", "cron", "trigger"], "when"),
+    **dict.fromkeys(["destination", "destinations", "dest", "target", "copy", "copies"], "to"),
+    **dict.fromkeys(["tz", "time_zone"], "timezone"),
+    **dict.fromkeys(["delete", "move", "remove_source"], "delete_source"),
+    **dict.fromkeys(["interval", "poll"], "every"),
+    **dict.fromkeys(["from", "path", "src", "input"], "source"),
+    **dict.fromkeys(["hostname", "server", "address"], "host"),
+    **dict.fromkeys(["user", "login"], "username"),
+    **dict.fromkeys(["key", "key_file", "identity_file"], "private_key"),
+    **dict.fromkeys(["path", "folder", "directory", "base"], "root"),
+    **dict.fromkeys(["rate", "limit", "bwlimit"], "bandwidth"),
+    **dict.fromkeys(["tmp", "temp_dir", "tmpdir"], "tmp_dir"),
+}
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_CRON = re.compile(r"\s*(@\w+|\S+(\s+\S+){4,5})\s*")
+
+
+def unknown_key(key: str, known: Iterable[str], later: frozenset[str]) -> tuple[str, str]:
+    """What to say of a key that is not known: message and hint."""
+    known = tuple(known)
+    if key in later:
+        return LATER, ""
+    if _MEANT.get(key) in known:
+        return "unknown key", f"did you mean {_MEANT[key]}?"
+    return "unknown key", nearest_word(key, known) or f"there are {', '.join(sorted(known))}"
+
+
+def name_problem(name: str) -> str:
+    """What is wrong with the name of a job, gateway or copy; nothing if it is right."""
+    if not _NAME.fullmatch(name):
+        return "a name begins with a letter and goes on with letters, digits, `_` and `-`"
+    return "a name has at most 60 characters" if len(name) > 60 else ""
+
+
+def folded(name: str) -> str:
+    """Names that fold to the same are alike: Dagster's ops know no `-`."""
+    return name.replace("-", "_")
+
+
+def is_cron(text: str) -> bool:
+    """Whether it looks like a cron line."""
+    return _CRON.fullmatch(text) is not None and (text.lstrip()[:1] in "@*" or any(char.isdigit() for char in text))
