@@ -9,6 +9,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
+
+from datagw.jobs import load
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -20,9 +23,9 @@ PAGES = [
 FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>[a-z]*)[^\n]*\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
 
 
-def blocks(kind: str) -> list[object]:
+def blocks(kind: str) -> list[ParameterSet]:
     """Every fenced block of this kind, named after its page and line."""
-    found: list[object] = []
+    found: list[ParameterSet] = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for fence in FENCE.finditer(text):
@@ -46,6 +49,22 @@ def test_python_in_the_docs_compiles_and_imports_what_is_there(text: str):
 @pytest.mark.parametrize("text", blocks("toml"))
 def test_toml_in_the_docs_is_toml(text: str):
     assert tomllib.loads(text)
+
+
+@pytest.mark.parametrize(
+    "text", [block for block in blocks("toml") if re.search(r"^source\s*=", str(block.values[0]), re.MULTILINE)]
+)
+def test_a_job_file_in_the_docs_is_right(text: str, tmp_path: Path):
+    """A block with a job in it is a whole job file; a fragment leaves `source` out."""
+    (tmp_path / "jobs.toml").write_text(text, encoding="utf-8")
+    assert [str(problem) for problem in load(tmp_path / "jobs.toml").problems] == []
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "examples").glob("*.toml")), ids=lambda path: path.name)
+def test_the_examples_are_right(path: Path):
+    jobfile = load(path)
+    assert [str(problem) for problem in jobfile.problems] == []
+    assert jobfile.jobs
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
