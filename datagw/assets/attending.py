@@ -1,0 +1,70 @@
+"""Who sits before a run: a command in this very process, which watches it, hears its log and may ask for its end.
+
+A run that Dagster starts has nobody; one that `running.py` starts finds its onlooker here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from copy import copy
+from dataclasses import dataclass, field
+
+from typing_extensions import override
+
+from datagw.publishing.results import DayResult
+from datagw.publishing.world import NoProgress, Progress
+
+
+@dataclass
+class Onlooker:
+    """What a run is given by whoever watches it, and what it leaves to them: results, and the error that ended it."""
+
+    progress: Progress = field(default_factory=NoProgress)
+    should_abort: Callable[[], bool] = lambda: False
+    log: logging.Logger | None = None
+    results: list[DayResult] = field(default_factory=list)
+    error: BaseException | None = None
+
+
+_present: ContextVar[Onlooker | None] = ContextVar("datagw_onlooker", default=None)
+
+
+def onlooker() -> Onlooker:
+    """The one who watches this run; somebody who sees nothing, where nobody does."""
+    return _present.get() or Onlooker()
+
+
+@contextmanager
+def watched_by(who: Onlooker) -> Iterator[None]:
+    """Runs that are executed herein, in this thread, are watched by `who`."""
+    token = _present.set(who)
+    try:
+        yield
+    finally:
+        _present.reset(token)
+
+
+def both(first: logging.Logger, second: logging.Logger | None) -> logging.Logger:
+    """A logger that is heard by two: what Dagster keeps, and what a terminal shows."""
+    if second is None:
+        return first
+    logger = logging.Logger("datagw", logging.DEBUG)  # noqa: LOG001 - nobody else is to find this one
+    logger.addHandler(_Forward(second))
+    logger.addHandler(_Forward(first))
+    return logger
+
+
+class _Forward(logging.Handler):
+    """Hands records on to another logger, each its own, for Dagster's changes them."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        super().__init__()
+        self._logger = logger
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._logger.isEnabledFor(record.levelno):
+            self._logger.handle(copy(record))

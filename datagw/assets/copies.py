@@ -1,0 +1,145 @@
+"""A job's copies: one step that goes day by day and materializes each copy of each day as soon as it is proven.
+
+Nothing is yielded: an output per copy would mark all days of a range at once. Each proven (copy, day) is logged as a
+materialization of its own, which is stored at that moment, and one failure at the end names what was not. So exactly
+the pairs that failed are left, also after a kill.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from datetime import date
+from typing import Any
+
+from dagster import (
+    AssetExecutionContext,
+    AssetIn,
+    AssetMaterialization,
+    AssetsDefinition,
+    AssetSpec,
+    BackfillPolicy,
+    Config,
+    DagsterExecutionInterruptedError,
+    DagsterRunStatus,
+    Failure,
+    PartitionsDefinition,
+    multi_asset,
+)
+from pydantic import Field
+
+from datagw.assets import metadata
+from datagw.assets.attending import Onlooker, onlooker
+from datagw.assets.days import LONGEST_RANGE
+from datagw.assets.names import copy_key, op_name, source_key
+from datagw.assets.staging import Staging
+from datagw.assets.surroundings import world_of
+from datagw.errors import Aborted, DatagwError
+from datagw.jobs import Job, JobFile
+from datagw.publishing import publish
+from datagw.publishing.results import DayResult
+from datagw.publishing.world import World
+
+_INTERRUPTS = (Aborted, KeyboardInterrupt, DagsterExecutionInterruptedError)
+
+
+class Wishes(Config):
+    """What a run may be told beyond its days."""
+
+    resend: bool = Field(False, description="Send files that are proven already once more, with new receipts.")
+    resend_file: str | None = Field(None, description="Of these only this one, by its path in the source.")
+    wait: bool = Field(True, description="Wait for another run that works on a day, instead of failing.")
+
+
+def copies_of(
+    jobfile: JobFile, job: Job, specs: Sequence[AssetSpec], days: PartitionsDefinition | None, keys: Mapping[str, str]
+) -> AssetsDefinition:
+    """The assets of a job's copies, and the step that makes them; `keys` are the resource keys of its gateways."""
+
+    @multi_asset(
+        name=op_name(job.name),
+        specs=specs,
+        ins={"source": AssetIn(key=source_key(job.name))},
+        partitions_def=days,
+        backfill_policy=BackfillPolicy.multi_run(LONGEST_RANGE) if days else None,
+        can_subset=True,
+        required_resource_keys=set(keys.values()),
+    )
+    def copies(context: AssetExecutionContext, config: Wishes, source: Staging) -> Generator[Any, None, None]:
+        _publish(context, jobfile, job, config, source, keys)
+        yield from ()
+
+    return copies
+
+
+def _publish(
+    context: AssetExecutionContext,
+    jobfile: JobFile,
+    job: Job,
+    wishes: Wishes,
+    source: Staging,
+    keys: Mapping[str, str],
+) -> None:
+    who, done = onlooker(), list[DayResult]()
+    days: list[date | None] = [None] if source.days is None else [date.fromisoformat(day) for day in source.days]
+    try:
+        with (
+            world_of(context, jobfile, source, keys, who) as world,
+            closing(_publishing(_selected(context, job), days, world, wishes)) as results,
+        ):
+            for day in results:
+                _materialize(context, job, day)
+                done.append(day)
+                who.results.append(day)
+    except _INTERRUPTS as error:
+        raise _cancelled(context, who, error) from error
+    except DatagwError as error:
+        who.error = error
+        raise Failure(f"{job.name}: {error}", allow_retries=False) from error
+    _conclude(context, job, done)
+
+
+def _publishing(
+    job: Job, days: Sequence[date | None], world: World, wishes: Wishes
+) -> Generator[DayResult, None, None]:
+    yield from publish(job, days, world, wait=wishes.wait, resend=wishes.resend, resend_file=wishes.resend_file)
+
+
+def _selected(context: AssetExecutionContext, job: Job) -> Job:
+    """The job with the copies that this run is to make; where some are left out, nothing is deleted at the source."""
+    wanted = tuple(copy for copy in job.to if copy_key(job.name, copy.name) in context.selected_asset_keys)
+    return job if len(wanted) == len(job.to) else job.model_copy(update={"to": wanted, "delete_source": False})
+
+
+def _materialize(context: AssetExecutionContext, job: Job, day: DayResult) -> None:
+    """Each copy that is proven, put down at once: what is logged is stored, whatever becomes of the run."""
+    for name, copy in day.copies.items():
+        if copy.proven:
+            context.log_event(
+                AssetMaterialization(
+                    copy_key(job.name, name),
+                    partition=day.label if day.day else None,
+                    metadata=metadata.of_copy(copy),
+                    tags={"dagster/data_version": copy.manifest} if copy.manifest else None,
+                )
+            )
+
+
+def _conclude(context: AssetExecutionContext, job: Job, done: Sequence[DayResult]) -> None:
+    """One line on days that are neither published nor failed, and one failure that names all that failed."""
+    for state in ("missing", "waiting", "unfinished"):
+        found = [day.label for day in done if day.state == state]
+        if found and done[0].day:
+            some = ", ".join(found[:10]) + (", …" if len(found) > 10 else "")
+            context.log.info(f"{len(found)} of {len(done)} days {state}: {some}")
+    failed = [day for day in done if day.state == "failed"]
+    if failed:
+        text = metadata.failure_text(job.name, failed)
+        raise Failure(text, metadata=metadata.of_failure(failed), allow_retries=False)
+
+
+def _cancelled(context: AssetExecutionContext, who: Onlooker, error: BaseException) -> BaseException:
+    """What ends the run as cancelled, not as failed: Dagster must have heard of the wish first."""
+    who.error = error
+    run = context.instance.get_run_by_id(context.run_id)
+    if run is not None and run.status is DagsterRunStatus.STARTED:
+        context.instance.report_run_canceling(run, message=str(error) or "the run was interrupted")
+    return DagsterExecutionInterruptedError()

@@ -1,0 +1,79 @@
+"""Dagster's own memory: the instance in the state folder, and the file that sets it up."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dagster import DagsterInstance
+
+from datagw.assets.names import gateway_tag
+from datagw.jobs import JobFile
+
+_GATEWAY_LIMIT = 4  # runs that may use one gateway at once
+_RUNS = 4  # runs at once
+_HEADER = "# Written by datagw from the job file, and again when that changes; without this line it is left alone."
+
+
+def open_instance(jobfile: JobFile) -> DagsterInstance:
+    """The instance that `datagw` commands use: that of DAGSTER_HOME, else one in the state folder, made if need be.
+
+    To be closed by the caller (`with open_instance(…) as instance`).
+    """
+    if os.environ.get("DAGSTER_HOME"):
+        return DagsterInstance.get()
+    return DagsterInstance.from_config(str(prepare(jobfile)))
+
+
+def prepare(jobfile: JobFile) -> Path:
+    """The state folder, made, with a `dagster.yaml` that fits the job file; one that a user wrote is left alone."""
+    folder = jobfile.state
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "dagster.yaml"
+    wanted = instance_yaml(jobfile)
+    there = path.read_text(encoding="utf-8") if path.exists() else _HEADER
+    if there.startswith(_HEADER) and there != wanted:
+        new = folder / f".dagster.yaml.{os.getpid()}"
+        new.write_text(wanted, encoding="utf-8")
+        new.replace(path)
+    return folder
+
+
+def instance_yaml(jobfile: JobFile) -> str:
+    """The text of `dagster.yaml`: a queue that starts runs within a second, and a limit of runs for each gateway."""
+    limits = "".join(
+        f"      - key: {gateway_tag(name)}\n        limit: {_GATEWAY_LIMIT}\n" for name in sorted(jobfile.gateways)
+    )
+    return f"""{_HEADER}
+telemetry:
+  enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: {_RUNS}
+    tag_concurrency_limits:{chr(10) + limits.rstrip() if limits else " []"}
+run_coordinator:
+  module: dagster._core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 180
+  cancel_timeout_seconds: 60
+  poll_interval_seconds: 30
+  free_slots_after_run_end_seconds: 60
+sensors:
+  use_threads: true
+  num_workers: 4
+schedules:
+  use_threads: true
+  num_workers: 4
+retention:
+  schedule:
+    purge_after_days: 90
+  sensor:
+    purge_after_days:
+      skipped: 7
+      failure: 30
+      success: 90
+"""
