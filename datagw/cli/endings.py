@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from datagw.cli.logs import start_log
 from datagw.errors import Aborted, ConfigError, DatagwError, printable
 
 if TYPE_CHECKING:
@@ -37,37 +38,39 @@ def ended(command: click.Command, arguments: Sequence[str]) -> int:
 
     An error that was to be expected is one line on stderr (`--debug` adds where it came from), never a traceback.
     """
-    debug = "--debug" in arguments
+    debug, as_json = "--debug" in arguments, "--log-json" in arguments
     try:
-        with _sigterm_like_ctrl_c():
-            code = command.main(args=list(arguments), prog_name="datagw", standalone_mode=False)
+        with _sigterm_like_ctrl_c(), command.make_context("datagw", list(arguments)) as context:
+            code = command.invoke(context)
             sys.stdout.flush()
             return code if isinstance(code, int) else DONE
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return WRONG
+    except click.exceptions.Exit as error:  # after --help and --version
+        return error.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort, Aborted):
-        _say("interrupted; the next run goes on from here", debug=debug)
+        _say("interrupted; the next run goes on from here", debug=debug, as_json=as_json)
         return INTERRUPTED
     except ConfigError as error:
-        _say("\n".join([str(error), *(f"  {problem}" for problem in error.problems)]), debug=debug)
+        _say("\n".join([str(error), *(f"  {problem}" for problem in error.problems)]), debug=debug, as_json=as_json)
         return WRONG
     except DatagwError as error:
-        _say(str(error), debug=debug)
+        _say(str(error), debug=debug, as_json=as_json)
         return FAILED
     except BrokenPipeError:  # whoever read our output has gone: nothing can be said to them any more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
 
 
-def _say(message: str, *, debug: bool) -> None:
+def _say(message: str, *, debug: bool, as_json: bool) -> None:
     if debug:
         traceback.print_exc()
-    lines = [printable(line) for line in message.splitlines()] or [""]
-    print(f"datagw: {lines[0]}", *lines[1:], sep="\n", file=sys.stderr)  # noqa: T201
+    if as_json:
+        start_log(as_json=True).error("%s", message)
+        return
+    first, *rest = [printable(line) for line in message.splitlines()] or [""]
+    sys.stderr.write("\n".join([f"datagw: {first}", *rest]) + "\n")
 
 
 @contextmanager

@@ -59,7 +59,9 @@ def _start_sshd(keys: Path) -> tuple[subprocess.Popen[bytes], int] | None:
         "UsePAM no\nPermitRootLogin prohibit-password\nSubsystem sftp internal-sftp\n"
     )
     with (keys / "sshd.log").open("wb") as log:
-        process = subprocess.Popen([program, "-D", "-e", "-f", settings], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [program, "-D", "-e", "-f", settings], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
     until = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < until:
         if _lets_in(keys, port):
@@ -78,7 +80,9 @@ def _lets_in(keys: Path, port: int) -> bool:
         with socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE) as connection:
             transport = paramiko.Transport(connection)
             try:
-                transport.connect(username=getpass.getuser(), pkey=paramiko.Ed25519Key.from_private_key_file(str(keys / "client")))
+                transport.connect(
+                    username=getpass.getuser(), pkey=paramiko.Ed25519Key.from_private_key_file(str(keys / "client"))
+                )
                 client = paramiko.SFTPClient.from_transport(transport)
                 return client is not None and bool(client.listdir("/") or True)
             finally:

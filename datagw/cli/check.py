@@ -1,0 +1,162 @@
+"""`datagw check`: whether the job file is right, and with --connect, whether the places are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from datagw.cli.endings import DONE, FAILED, WRONG
+from datagw.cli.opening import job_file, right_jobs
+from datagw.cli.printing import print_json, print_line
+from datagw.cli.settings import Command, Settings, pass_settings
+from datagw.errors import GatewayError, NotFound, printable
+
+if TYPE_CHECKING:
+    from datagw.gateways.base import Gateway
+    from datagw.jobs import Job, JobFile
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What came of a try to reach a gateway: `writes` holds the folders that took a file, `error` why it did not."""
+
+    gateway: str
+    writes: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@click.command(cls=Command)
+@click.option("--connect", is_flag=True, help="Reach each gateway and prove the rights by using them.")
+@pass_settings
+def command(settings: Settings, connect: bool) -> int:  # noqa: FBT001 - click's way
+    """Validates the job file: every error, with its place in the file and what to write instead.
+
+    Exit code 2 where it has errors, 1 where a gateway cannot be reached.
+    """
+    from datagw.jobs import check_secrets
+
+    file = job_file(settings)
+    secrets = check_secrets(file)
+    reached = [try_gateway(file, name) for name in sorted(file.gateways)] if connect else []
+    early, unknown = days_before_start(file) if connect else ({}, {})
+    if settings.json:
+        print_json(
+            {
+                "problems": [asdict(problem) for problem in file.problems],
+                "secrets": [asdict(problem) for problem in secrets],
+                "gateways": [asdict(one) for one in reached],
+                "before_start": {job: [day.isoformat() for day in days] for job, days in early.items()},
+                "sources": unknown,
+            }
+        )
+    else:
+        for problem in (*file.problems, *secrets):
+            print_line(str(problem))
+        _print_reached(reached, early, unknown)
+        _print_count(file, len(file.problems) + len(secrets))
+    if file.problems or secrets:
+        return WRONG
+    return FAILED if unknown or any(one.error is not None for one in reached) else DONE
+
+
+def try_gateway(file: JobFile, name: str) -> Reached:
+    """Reaches a gateway: its root is there, and wherever a job writes on it, a file can be put and removed."""
+    from datagw.gateways.retries import RetryPolicy
+
+    once = RetryPolicy(max=0)
+    gateway = file.gateways[name].using(name=name, retries=once)
+    writes: list[str] = []
+    try:
+        with gateway:
+            gateway.check(write=False)
+            for folder in sorted({_deepest(gateway, folder) for folder in _written_to(file, name)}):
+                there = gateway.model_copy(update={"root": gateway.full(folder)}).using(name=name, retries=once)
+                with there:
+                    there.check(write=True)
+                writes.append(folder)
+    except GatewayError as error:
+        return Reached(name, tuple(writes), str(error))
+    return Reached(name, tuple(writes))
+
+
+def days_before_start(file: JobFile) -> tuple[dict[str, list[date]], dict[str, str]]:
+    """For each job with a given `start` the days at its source that lie before it; and each source that is not there."""
+    from datagw.gateways.retries import RetryPolicy
+    from datagw.publishing.days import found_days
+    from datagw.publishing.looking import require_root
+
+    early: dict[str, list[date]] = {}
+    unknown: dict[str, str] = {}
+    for job in right_jobs(file):
+        source = job.source.gateway
+        try:
+            with file.gateways[source].using(name=source, retries=RetryPolicy(max=0)) as gateway:
+                require_root(job, gateway)
+                if isinstance(job.start, date) and job.dated:
+                    start = job.start
+                    early[job.name] = [day for day in found_days(job, gateway) if day < start]
+        except GatewayError as error:
+            unknown[job.name] = str(error)
+    return {name: days for name, days in early.items() if days}, unknown
+
+
+def _written_to(file: JobFile, gateway: str) -> list[str]:
+    """The folders on a gateway that jobs write to: where copies go, and sources that files are deleted from."""
+    day = datetime.now().astimezone().date()
+    found: list[str] = []
+    for job in right_jobs(file):
+        found += [copy.template.folder(day if job.dated else None) for copy in job.to if copy.gateway == gateway]
+        if job.delete_source and job.source.gateway == gateway:
+            found.append(_source_folder(job))
+    return found
+
+
+def _source_folder(job: Job) -> str:
+    root = job.source.pattern.root
+    return root if job.source.pattern.exact is None else root.rpartition("/")[0]
+
+
+def _deepest(gateway: Gateway, folder: str) -> str:
+    """The deepest folder on the way that is there already: what is below it is made by a run."""
+    while folder:
+        try:
+            if gateway.stat(folder).kind != "file":
+                return folder
+        except NotFound:
+            pass
+        folder = folder.rpartition("/")[0]
+    return folder
+
+
+def _print_reached(reached: list[Reached], early: dict[str, list[date]], unknown: dict[str, str]) -> None:
+    by_error = defaultdict[bool, list[Reached]](list)
+    for one in reached:
+        by_error[one.error is not None].append(one)
+    for one in by_error[False]:
+        what = (
+            f"reached, and written to in {', '.join(folder or '/' for folder in one.writes)}"
+            if one.writes
+            else "reached"
+        )
+        print_line(printable(f"{one.gateway}: {what}"))
+    for one in by_error[True]:
+        print_line(printable(f"{one.gateway}: not usable: {one.error}"))
+    for job, error in unknown.items():
+        print_line(printable(f"{job}: its source cannot be seen: {error}"))
+    for job, days in early.items():
+        print_line(f"{job}: {len(days)} days lie before its start and are left alone: {days[0]} to {days[-1]}")
+
+
+def _print_count(file: JobFile, errors: int) -> None:
+    names = ", ".join(str(path) for path in file.paths)
+    jobs, gateways = len(file.jobs) + len(file.broken), sum(name != "local" for name in file.gateways)
+    found = "no errors" if errors == 0 else "1 error" if errors == 1 else f"{errors} errors"
+    print_line(
+        printable(
+            f"{names}: {jobs} job{'' if jobs == 1 else 's'}, {gateways} gateway{'' if gateways == 1 else 's'}, {found}"
+        )
+    )

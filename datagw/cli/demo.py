@@ -1,0 +1,196 @@
+"""`datagw demo`: a self-contained try-out, with the proof. Nothing of the user's is read or changed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from datagw.cli.endings import DONE
+from datagw.cli.printing import print_line, print_table
+from datagw.cli.settings import Settings, SilentCommand, pass_settings
+from datagw.cli.units import days_of, files_of, seconds_of, size_of
+from datagw.errors import printable
+
+if TYPE_CHECKING:
+    from datagw.demo.compare import Comparison
+    from datagw.demo.place import Ended, Place
+
+_ENOUGH = 8_000_000  # bytes of the big file that are there when the run is killed
+
+
+@click.command(cls=SilentCommand)
+@click.option(
+    "--once/--stay", default=None, help="End after the proof (the default without a terminal), or leave the UI running."
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), metavar="N", help="Of the UI.  [default: 3000, or the next free one]"
+)
+@click.option("--keep", is_flag=True, help="Leave the folder of the demo where it is.")
+@click.option("--builtin-server", "builtin", is_flag=True, help="Do not use sshd, even if it is installed.")
+@pass_settings
+def command(settings: Settings, once: bool | None, port: int | None, keep: bool, builtin: bool) -> int:  # noqa: FBT001
+    """A self-contained try-out: a server, a week of data, kill -9, the proof, the UI.
+
+    Starts an SFTP server of its own on loopback, publishes to it, and compares both sides byte for byte.
+    """
+    from datagw.demo.place import Place
+
+    started = time.monotonic()
+    stay = sys.stdout.isatty() if once is None else not once
+    with _folder(keep=keep) as folder, Place(folder, builtin=builtin) as place:
+        show(place)
+        print_line(f"\nAll of it in {seconds_of(time.monotonic() - started)}.")
+        if stay:
+            return _ui(place, port, quiet=settings.quiet)
+    return DONE
+
+
+def show(place: Place) -> None:
+    """The whole story; raises DemoFailed where something did not go as told."""
+    from datagw.demo.week import BIG, BIG_NAME, make_late_file, make_week, week_before
+
+    days = week_before(datetime.now(UTC))
+    _step("A server and a week of data")
+    make_week(place.source, days)
+    _fact(f"SFTP server on 127.0.0.1:{place.port}: {place.server}, its key pinned")
+    _fact(f"{days[0]} to {days[-1]}: nested folders, odd names, an empty day, one file of {size_of(BIG)}")
+    _fact(f"job file {place.jobs}")
+
+    _step("datagw run readings, killed with -9 in the middle")
+    at = _kill(place)
+    _fact(f"killed when {size_of(at)} of `{BIG_NAME}` were there, under a hidden name")
+
+    _step("datagw run readings, again")
+    ended = _published(place.run())
+    _proof(days, ended)
+    _went_on(place, ended, at)
+
+    _step("Source and destination compared, byte for byte, by other code")
+    _compared(place)
+
+    _step("A file that comes late, into a day that is published")
+    make_late_file(place.source, days[0])
+    late = _published(place.run())
+    _expect(_sent(late) == [(str(days[0]), 1)], f"one file of {days[0]} should have been sent, not {_sent(late)}")
+    _check(f"{days[0]}: 1 file sent, the others left in peace")
+    _compared(place)
+
+    _step("Once more, with nothing new")
+    again = _published(place.run())
+    _expect(_sent(again) == [], f"nothing should have been sent, not {_sent(again)}")
+    _check(f"nothing to do, found out in {seconds_of(again.seconds)}")
+
+
+def _kill(place: Place) -> int:
+    """Bytes of the big file that had arrived when its run was killed."""
+    seen = 0
+
+    def enough() -> bool:
+        nonlocal seen
+        seen = max([seen, *(size for _, size in place.parts())])
+        return seen >= _ENOUGH
+
+    ended = place.run(kill_when=enough)
+    _expect(ended.code == -9, f"the run was to be killed, but ended with {ended.code}\n{ended.log}")
+    left = max([size for _, size in place.parts()], default=0)
+    _expect(left >= _ENOUGH, "no part was left behind")
+    return left
+
+
+def _published(ended: Ended) -> Ended:
+    _expect(ended.code == DONE, f"the run ended with {ended.code}\n{ended.log}")
+    _expect(not any(day["state"] == "failed" for day in ended.document["days"]), f"a day failed\n{ended.log}")
+    return ended
+
+
+def _proof(days: list[date], ended: Ended) -> None:
+    """The table of the days: those of this run, and those that the killed one had finished."""
+    by_day = {day["day"]: day for day in ended.document["days"]}
+    rows: list[tuple[str, ...]] = []
+    for day in days:
+        found = by_day.get(str(day))
+        for copy in found["copies"] if found else []:
+            rows.append(_cells(str(day), copy))
+        if not found:
+            rows.append((str(day), "done before the kill", "", "", "", "", ""))
+    columns = [("day", "left"), ("state", "left"), ("files", "right"), ("size", "right")]
+    columns += [("verified", "left"), ("time", "right"), ("manifest", "left")]
+    print_table(columns, rows, indent="  ")  # type: ignore[arg-type]
+
+
+def _cells(day: str, copy: dict[str, Any]) -> tuple[str, ...]:
+    counts = (f"{copy['files']:,}", size_of(copy["bytes"]), copy["verification"] or "", seconds_of(copy["seconds"]))
+    return (day, copy["state"], *counts, (copy["manifest"] or "")[:12])
+
+
+def _went_on(place: Place, ended: Ended, at: int) -> None:
+    sent = sum(copy["sent_bytes"] for day in ended.document["days"] for copy in day["copies"])
+    _expect(not place.parts(), "parts were left behind")
+    _check(f"it went on: {size_of(sent)} sent, the {size_of(at)} of the killed run not again")
+
+
+def _sent(ended: Ended) -> list[tuple[str, int]]:
+    """Days of which something was sent, and how many files."""
+    counts = [(day["day"], sum(copy["sent_files"] for copy in day["copies"])) for day in ended.document["days"]]
+    return [(day, count) for day, count in counts if count]
+
+
+def _compared(place: Place) -> None:
+    from datagw.demo.compare import compare
+
+    found: Comparison = compare(place.source, place.published)
+    _expect(found.equal, "the two sides differ:\n" + "\n".join(found.differences[:20]))
+    _expect(not list(place.folder.rglob("pwned")), "a file name was run as a command")
+    _check(f"{files_of(found.files)}, {size_of(found.bytes)}: equal, nothing missing, nothing left over")
+
+
+def _ui(place: Place, port: int | None, *, quiet: bool) -> int:
+    from datagw.cli.dev import serve
+    from datagw.jobs import load
+
+    _step("The same in Dagster")
+    file = load(place.jobs)
+    from datagw.assets.instance import prepare
+
+    return serve(place.jobs, prepare(file), port, quiet=quiet, say=print_line)
+
+
+@contextmanager
+def _folder(*, keep: bool) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="datagw-demo-"))
+    try:
+        yield folder
+    finally:
+        if keep:
+            print_line(f"left in {folder}")
+        else:
+            shutil.rmtree(folder)
+
+
+def _step(what: str) -> None:
+    click.secho(f"\n{what}", bold=True)
+
+
+def _fact(what: str) -> None:
+    print_line(f"  {printable(what)}")
+
+
+def _check(what: str) -> None:
+    """Said only of what was looked at."""
+    click.echo(f"  {click.style('✓', fg='green')} {printable(what)}")
+
+
+def _expect(right: bool, otherwise: str | Callable[[], str]) -> None:  # noqa: FBT001 - a condition
+    from datagw.demo.place import DemoFailed
+
+    if not right:
+        raise DemoFailed(str(otherwise))

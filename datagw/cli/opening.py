@@ -1,0 +1,136 @@
+"""What commands open: the job file, its jobs and gateways by name, the ledger, the world of a plan."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from datagw.cli.settings import Settings
+from datagw.cli.words import unknown
+from datagw.errors import ConfigError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from datagw.gateways.base import Gateway
+    from datagw.jobs import Job, JobFile
+    from datagw.ledger.ledger import Ledger
+    from datagw.publishing.world import World
+
+
+def job_file(settings: Settings) -> JobFile:
+    """The job file, with whatever is wrong inside; ConfigError where there is none."""
+    from datagw.jobs import load
+
+    return load(None if settings.config is None else Path(os.path.expanduser(settings.config)))
+
+
+def job_file_path(file: JobFile) -> Path:
+    """What `--config` would have to be, whole: the file, or the folder of several."""
+    return file.base if len(file.paths) > 1 else file.paths[0].absolute()
+
+
+def tell_errors(file: JobFile) -> bool:
+    """Whether the job file has errors; one line of the log says so."""
+    count = len(file.problems)
+    if count:
+        noun = "1 error, which is" if count == 1 else f"{count} errors, which are"
+        logging.getLogger("datagw").warning("the job file has %s listed by `datagw check`", noun)
+    return count > 0
+
+
+def right_jobs(file: JobFile) -> list[Job]:
+    """The jobs that can run, by name."""
+    return [file.jobs[name] for name in sorted(file.jobs)]
+
+
+def broken_jobs(file: JobFile) -> dict[str, list[str]]:
+    """The others, by name, each with what is wrong."""
+    return {name: [str(problem) for problem in problems] for name, problems in sorted(file.broken.items())}
+
+
+def job_of(file: JobFile, name: str) -> Job:
+    """The job of that name; ConfigError where it has errors, a usage error with the nearest name where there is none."""
+    if name in file.jobs:
+        return file.jobs[name]
+    if name in file.broken:
+        problems = tuple(str(problem) for problem in file.broken[name])
+        raise ConfigError(f"the job {name} cannot run as it is written:", problems)
+    raise click.UsageError(unknown("job", name, sorted({*file.jobs, *file.broken})))
+
+
+def job_or_past(file: JobFile, ledger: Ledger, name: str) -> str:
+    """The name of a job, of the job file or only of the ledger; a usage error for any other."""
+    known = {*file.jobs, *file.broken}
+    if name not in known and not ledger.runs(name) and next(ledger.receipts(name), None) is None:
+        raise click.UsageError(unknown("job", name, sorted({*known, *(run.job for run in ledger.runs())})))
+    return name
+
+
+def gateway_of(file: JobFile, name: str) -> Gateway:
+    """The gateway of that name; ConfigError where it has errors, a usage error where there is none."""
+    if name in file.gateways:
+        return file.gateways[name]
+    problems = tuple(str(problem) for problem in file.report.under(("gateways", name)))
+    if problems:
+        raise ConfigError(f"the gateway {name} cannot be used as it is written:", problems)
+    raise click.UsageError(unknown("gateway", name, sorted(file.gateways)))
+
+
+def gateway_and_path(settings: Settings, place: str) -> tuple[Gateway, str]:
+    """The gateway and the path on it that `GATEWAY:PATH` names, taken letter by letter.
+
+    `local:` needs no job file; its relative paths start at the folder of one, if there is one, else here.
+    """
+    name, colon, path = place.partition(":")
+    if not colon:
+        raise click.UsageError(
+            f"Write GATEWAY:PATH, as in `institute:readings`; a path of this machine is `local:{place}`."
+        )
+    if name != "local":
+        return gateway_of(job_file(settings), name), path
+    from datagw.gateways.local import Local
+
+    given = settings.config or os.environ.get("DATAGW_JOBS") or ("jobs.toml" if os.path.exists("jobs.toml") else None)
+    base = Path.cwd() if given is None else job_file(settings).base
+    return Local(root="/"), os.path.normpath(os.path.join(base, os.path.expanduser(path))).lstrip("/")
+
+
+@contextmanager
+def open_ledger(file: JobFile) -> Iterator[Ledger]:
+    """The ledger of the job file, made if need be."""
+    from datagw.jobs.state import ledger_url
+    from datagw.ledger.ledger import Ledger
+
+    with Ledger.open(ledger_url(file)) as ledger:
+        yield ledger
+
+
+@contextmanager
+def open_world(file: JobFile) -> Iterator[World]:
+    """What a plan needs; it stages nothing."""
+    from uuid import uuid4
+
+    from datagw.publishing.world import World
+
+    run = str(uuid4())
+    with open_ledger(file) as ledger:
+        yield World(ledger=ledger, gateways=file.gateways, tmp_dir=file.main.tmp_dir / run, run=run)
+
+
+def before_start(job: Job, world: World) -> list[date]:
+    """The days at the source that lie before the job's `start`, where it names one; asks the source."""
+    from datetime import date
+
+    from datagw.publishing.days import found_days
+
+    if not job.dated or not isinstance(job.start, date):
+        return []
+    with world.gateways[job.source.gateway].using(name=job.source.gateway, retries=job.retries) as gateway:
+        return [day for day in found_days(job, gateway) if day < job.start]

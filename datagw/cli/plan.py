@@ -1,0 +1,165 @@
+"""`datagw plan`: what a run would do, and why. It changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from datagw.cli.endings import DONE, FAILED, WRONG
+from datagw.cli.opening import before_start, job_file, job_of, open_world, right_jobs, tell_errors
+from datagw.cli.printing import print_json, print_line, print_table
+from datagw.cli.settings import Command, Settings, pass_settings
+from datagw.cli.units import days_of, files_of, moment_of_ns, size_of
+from datagw.errors import GatewayError, printable
+
+if TYPE_CHECKING:
+    from datagw.publishing.plans import Action, DayPlan
+
+LINES = 20  # of each kind of action, unless all are asked for
+_HEADINGS = {
+    "send": "to be sent",
+    "adopt": "to be adopted if equal",
+    "refuse": "refused",
+    "delete": "source files to be deleted once every copy is proven",
+    "wait": "left for later",
+    "leave": "left as they are",
+    "ignore": "ignored",
+    "skip": "proven, skipped",
+}
+
+
+@click.command(cls=Command)
+@click.argument("job", required=False)
+@click.option("--all", "-a", "everything", is_flag=True, help=f"Every file, not only the first {LINES} of each kind.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, writable=True), metavar="FILE", help="The plan as JSON, in a file."
+)
+@pass_settings
+def command(settings: Settings, job: str | None, everything: bool, out: str | None) -> int:  # noqa: FBT001
+    """What `datagw run` would send, adopt, skip and delete, with the reason for each.
+
+    Without JOB, for every job. Changes nothing.
+    """
+    from datagw.publishing import due
+
+    file = job_file(settings)
+    jobs = right_jobs(file) if job is None else [job_of(file, job)]
+    code = WRONG if tell_errors(file) and job is None else DONE
+    plans: list[DayPlan] = []
+    with open_world(file) as world:
+        for one in jobs:
+            try:
+                found = due(one, world)
+                early = before_start(one, world)
+            except GatewayError as error:
+                if job is not None:
+                    raise
+                click.echo(f"datagw: {one.name} cannot be planned: {error}", err=True)
+                code = FAILED
+                continue
+            plans += found
+            if not settings.json:
+                print_plans(one.name, found, everything=everything, early=early)
+    show_document(plans, to_stdout=settings.json, out=out)
+    return code
+
+
+def show_document(plans: Sequence[DayPlan], *, to_stdout: bool, out: str | None = None) -> None:
+    """The plans as JSON: on stdout, in a file, both or nowhere."""
+    if to_stdout:
+        print_json(document_of(plans))
+    if out is not None:
+        try:
+            with open(out, "w", encoding="ascii") as file:
+                file.write(json.dumps(document_of(plans), indent=2) + "\n")
+        except OSError as error:
+            raise click.FileError(out, error.strerror) from error
+
+
+def document_of(plans: Sequence[DayPlan]) -> dict[str, Any]:
+    """All plans, whole, as JSON."""
+    return {
+        "plans": [
+            {
+                "job": plan.job,
+                "day": None if plan.day is None else plan.day.isoformat(),
+                "state": plan.state,
+                "notes": list(plan.notes),
+                "actions": [_row(action) for action in plan.actions],
+            }
+            for plan in plans
+        ]
+    }
+
+
+def print_plans(job: str, plans: Sequence[DayPlan], *, everything: bool = False, early: Sequence[date] = ()) -> None:
+    """The counts of one job, then the files by what is to be done with them."""
+    states = Counter(plan.state for plan in plans)
+    dated = any(plan.day is not None for plan in plans)
+    if dated:
+        counted = ", ".join(f"{days_of(count)} {state}" for state, count in sorted(states.items(), key=_by_weight))
+    else:
+        counted = ", ".join(states)
+    print_line(f"{job}: {counted or 'no day is over that has files'}")
+    if early:
+        print_line(f"  before its start, and left alone: {_range(early)}")
+    for plan in plans:
+        for note in plan.notes:
+            print_line(printable(f"  {plan.label}: {note}" if dated else f"  {note}"))
+    _print_counts([plan for plan in plans if plan.actions])
+    for kind, heading in _HEADINGS.items():
+        found = [(plan, action) for plan in plans for action in plan.actions if action.kind == kind]
+        if found and (everything or kind != "skip"):
+            _print_files(heading, found, len(found) if everything else LINES)
+
+
+def _by_weight(item: tuple[str, int]) -> int:
+    return ["due", "waiting", "missing", "empty", "done"].index(item[0])
+
+
+def _print_counts(plans: Sequence[DayPlan]) -> None:
+    rows: list[tuple[str, ...]] = []
+    for plan in plans:
+        for copy in dict.fromkeys(action.copy for action in plan.actions if action.copy):
+            sends = list(plan.of("send", copy))
+            size = sum(action.source.size for action in sends)
+            kinds = Counter(action.kind for action in plan.actions if action.copy == copy)
+            rest = [str(kinds[kind] or "") for kind in ("adopt", "skip", "wait", "refuse")]
+            sent = f"{len(sends):,}" if sends else ""
+            rows.append((plan.label, copy, sent, size_of(size) if sends else "", *rest))
+    if rows:
+        numbers = [(name, "right") for name in ("send", "size", "adopt", "skip", "wait", "refuse")]
+        print_table([("day", "left"), ("copy", "left"), *numbers], rows, indent="  ")  # type: ignore[list-item]
+
+
+def _print_files(heading: str, found: Sequence[tuple[DayPlan, Action]], most: int) -> None:
+    more = f", the first {most}; --all shows every one" if len(found) > most else ""
+    print_line(f"  {heading}: {files_of(len(found))}{more}")
+    rows = [
+        (plan.label, action.copy, action.relative or action.source.path, size_of(action.source.size), action.reason)
+        for plan, action in found[:most]
+    ]
+    columns = [("day", "left"), ("copy", "left"), ("file", "left"), ("size", "right"), ("why", "left")]
+    print_table(columns, rows, indent="    ")  # type: ignore[arg-type]
+
+
+def _range(days: Sequence[date]) -> str:
+    return f"{days_of(len(days))}, {days[0]} to {days[-1]}" if len(days) > 1 else str(days[0])
+
+
+def _row(action: Action) -> dict[str, Any]:
+    return {
+        "kind": action.kind,
+        "copy": action.copy or None,
+        "source": action.source.path,
+        "destination": action.destination or None,
+        "size": action.source.size,
+        "mtime": moment_of_ns(action.source.mtime_ns),
+        "version": action.source.version,
+        "reason": action.reason,
+    }

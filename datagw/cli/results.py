@@ -1,0 +1,104 @@
+"""What a run did, for people and as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from datagw.cli.printing import print_json, print_line, print_table
+from datagw.cli.units import days_of, files_of, seconds_of, size_of
+from datagw.errors import printable
+
+if TYPE_CHECKING:
+    from datagw.publishing.plans import DayPlan
+    from datagw.publishing.results import CopyResult, DayResult
+
+_MOST_FAILURES = 20
+
+
+def print_nothing(job: str, plans: Sequence[DayPlan]) -> None:
+    """One line on a job that has nothing due, with the states that its days are in."""
+    states = Counter(plan.state for plan in plans if plan.day is not None)
+    counted = ", ".join(f"{days_of(count)} {state}" for state, count in states.items())
+    print_line(f"{job}: nothing to do" + (f" ({counted})" if counted else ""))
+
+
+def print_summary(job: str, days: Sequence[DayResult]) -> None:
+    """A line for each copy of each day, then what failed, then all of it in one line."""
+    rows: list[tuple[str, ...]] = []
+    for day in days:
+        if not day.copies:
+            rows.append((day.label, "", day.state, *[""] * 6))
+        rows += [_cells(day, copy) for copy in day.copies.values()]
+    left, right = ("day", "copy", "state"), ("files", "size", "sent", "adopted", "time")
+    columns = [*((name, "left") for name in left), *((name, "right") for name in right), ("verified", "left")]
+    print_table(columns, rows)  # type: ignore[arg-type]
+    failed = [(day.label, failure.copy, failure.source, failure.error) for day in days for failure in day.failures]
+    failed += [(day.label, "", "", day.error) for day in days if day.error]
+    if failed:
+        print_line(f"failed: {files_of(len(failed))}" if all(row[2] for row in failed) else "failed:")
+        print_table([(name, "left") for name in ("day", "copy", "file", "error")], failed[:_MOST_FAILURES])
+        if len(failed) > _MOST_FAILURES:
+            print_line(f"… and {len(failed) - _MOST_FAILURES:,} more: `datagw history {job}` has them all")
+    for day in days:
+        for late in day.late:
+            print_line(printable(f"{day.label}: unfinished: {late}"))
+    states = Counter(day.state for day in days)
+    counted = ", ".join(f"{days_of(count)} {state}" for state, count in states.items() if days[0].day is not None)
+    copies = [copy for day in days for copy in day.copies.values()]
+    sent = (
+        f"{files_of(sum(copy.sent_files for copy in copies))} sent, {size_of(sum(copy.sent_bytes for copy in copies))}"
+    )
+    print_line(f"{job}: {counted + '; ' if counted else ''}{sent}")
+
+
+def print_document(
+    job: str, days: Sequence[DayResult], missing: Sequence[date], not_over: Sequence[date], runs: Sequence[str] = ()
+) -> None:
+    """All of it, as one JSON document."""
+    print_json(
+        {
+            "job": job,
+            "runs": list(runs),
+            "days": [_day(day) for day in days],
+            "missing": [day.isoformat() for day in missing],
+            "not_over": [day.isoformat() for day in not_over],
+        }
+    )
+
+
+def _cells(day: DayResult, copy: CopyResult) -> tuple[str, ...]:
+    counts = (f"{copy.files:,}", size_of(copy.bytes), f"{copy.sent_files:,}", f"{copy.adopted:,}")
+    return (day.label, copy.copy, copy.state, *counts, seconds_of(copy.seconds), copy.verification or "")
+
+
+def _day(day: DayResult) -> dict[str, Any]:
+    return {
+        "day": None if day.day is None else day.day.isoformat(),
+        "state": day.state,
+        "deleted": day.deleted,
+        "late": list(day.late),
+        "notes": list(day.notes),
+        "error": day.error,
+        "copies": [_copy(copy) for copy in day.copies.values()],
+    }
+
+
+def _copy(copy: CopyResult) -> dict[str, Any]:
+    return {
+        "copy": copy.copy,
+        "state": copy.state,
+        "files": copy.files,
+        "bytes": copy.bytes,
+        "sent_files": copy.sent_files,
+        "sent_bytes": copy.sent_bytes,
+        "adopted": copy.adopted,
+        "skipped": copy.skipped,
+        "seconds": round(copy.seconds, 3),
+        "manifest": copy.manifest,
+        "verification": copy.verification,
+        "link": copy.link,
+        "failures": [{"file": failure.source, "error": failure.error} for failure in copy.failures],
+    }

@@ -1,0 +1,213 @@
+"""`datagw run`: a job, now, in this process, through the assets that Dagster runs, into the same history."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from datagw.cli import results
+from datagw.cli.endings import DONE, FAILED, of_results
+from datagw.cli.opening import before_start, job_file, job_of, open_world, tell_errors
+from datagw.cli.settings import Command, Settings, pass_settings
+
+if TYPE_CHECKING:
+    from datagw.jobs import Job, JobFile
+    from datagw.publishing.plans import DayPlan
+
+_log = logging.getLogger("datagw")
+
+
+class Day(click.ParamType):
+    """A day: `2026-01-31`."""
+
+    name = "day"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The date."""
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no day: write 2026-01-31", param, ctx)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The days that were asked for: one, all from one to another, or (both None) whatever is due."""
+
+    one: date | None = None
+    first: date | None = None
+    last: date | None = None
+
+    @property
+    def any(self) -> bool:
+        """Whether days were named at all."""
+        return (self.one, self.first, self.last) != (None, None, None)
+
+    def days(self, job: Job, now: datetime, known_first: date | None) -> list[date]:
+        """Each of them, oldest first; an open end is the job's first day, or the last one that has begun."""
+        if self.one is not None:
+            return [self.one]
+        last = self.last or now.astimezone(job.zone).date()
+        first = self.first or known_first or last
+        return [first + timedelta(days=number) for number in range((last - first).days + 1)]
+
+
+@click.command(cls=Command)
+@click.argument("job")
+@click.option("--day", type=Day(), metavar="D", help="This day only; one that is missing or not over is refused.")
+@click.option("--from", "first", type=Day(), metavar="D", help="Days from this one on.")
+@click.option("--to", "last", type=Day(), metavar="D", help="Days up to and with this one.")
+@click.option("--no-wait", is_flag=True, help="End with 1 if another run is at work on the job, instead of waiting.")
+@click.option("--resend", is_flag=True, help="Send proven files again, with new receipts.")
+@click.option(
+    "--file", "resend_file", metavar="PATH", help="With --resend: of these only this one, by its path in the source."
+)
+@click.option("--dry-run", is_flag=True, help="Only the plan; changes nothing.")
+@pass_settings
+def command(
+    settings: Settings,
+    job: str,
+    day: date | None,
+    first: date | None,
+    last: date | None,
+    no_wait: bool,  # noqa: FBT001 - click's way
+    resend: bool,  # noqa: FBT001
+    resend_file: str | None,
+    dry_run: bool,  # noqa: FBT001
+) -> int:
+    """Runs a job now. Without days: every day that is over and has something due, oldest first."""
+    if day and (first or last):
+        raise click.UsageError("Say --day, or --from and --to, not both.")
+    if first and last and first > last:
+        raise click.UsageError(f"--from {first} lies after --to {last}.")
+    if resend_file is not None and not resend:
+        raise click.UsageError("--file goes with --resend.")
+    file = job_file(settings)
+    one = job_of(file, job)
+    asked = Asked(day, first, last)
+    if asked.any and not one.dated:
+        raise click.UsageError(f"The job {job} has no days: its source holds no date.")
+    tell_errors(file)
+    found = look(file, one, asked)
+    if dry_run:
+        return _show_plan(settings, file, one, found)
+    refused = _refusal(one, day, found) if day else None
+    if refused is not None:
+        _log.error("%s", refused)
+        if settings.json:
+            results.print_document(one.name, [], found.missing, found.not_over)
+        return FAILED
+    _report(one, found)
+    wanted = [plan.day for plan in found.plans if plan.due or (resend and plan.state in ("done", "empty"))]
+    if not wanted:
+        return _nothing(settings, one, found)
+    return _run(settings, file, one, wanted, found, wait=not no_wait, resend=resend, resend_file=resend_file)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The plans of the days that may be sent, and those among the days asked for that may not yet."""
+
+    plans: Sequence[DayPlan]
+    not_over: Sequence[date]
+
+    @property
+    def missing(self) -> list[date]:
+        """The days asked for that are not at the source, and never were published."""
+        return [plan.day for plan in self.plans if plan.state == "missing" and plan.day is not None]
+
+
+def look(file: JobFile, job: Job, asked: Asked) -> Found:
+    """Plans what was asked for, or whatever is due; changes nothing."""
+    from datagw.publishing import due, first_day
+
+    with open_world(file) as world:
+        if not asked.any:
+            return Found(due(job, world), ())
+        now = datetime.now(UTC)
+        days = asked.days(job, now, None if asked.first else first_day(job, world))
+        over = [day for day in days if job.is_over(day, now)]
+        plans = due(job, world, days=over) if over else []
+        return Found(plans, [day for day in days if day not in set(over)])
+
+
+def _refusal(job: Job, day: date, found: Found) -> str | None:
+    if found.not_over:
+        return f"{job.name}: {day} is not over: it may be sent from {job.over_at(day):%Y-%m-%d %H:%M} UTC on"
+    if found.missing:
+        return f"{job.name}: {day} is missing: there is nothing of that day at {_source(job)}"
+    return None
+
+
+def _report(job: Job, found: Found) -> None:
+    """One line each on the days that were asked for and are not worked on."""
+    for days, what in ((found.missing, "missing"), (found.not_over, "not over yet")):
+        if days:
+            listed = ", ".join(map(str, days[:10])) + (", …" if len(days) > 10 else "")
+            _log.warning("%s: %d %s %s: %s", job.name, len(days), "day" if len(days) == 1 else "days", what, listed)
+    for plan in found.plans:
+        if plan.state == "waiting":
+            _log.warning("%s %s: %s", job.name, plan.label, "; ".join(plan.notes) or "not complete yet")
+
+
+def _show_plan(settings: Settings, file: JobFile, job: Job, found: Found) -> int:
+    from datagw.cli.plan import print_plans, show_document
+
+    if settings.json:
+        show_document(found.plans, to_stdout=True)
+        return DONE
+    with open_world(file) as world:
+        early = before_start(job, world)
+    print_plans(job.name, found.plans, early=early)
+    return DONE
+
+
+def _nothing(settings: Settings, job: Job, found: Found) -> int:
+    """Says that there is nothing to do; Dagster was not even loaded."""
+    if settings.json:
+        results.print_document(job.name, [], found.missing, found.not_over)
+    else:
+        results.print_nothing(job.name, found.plans)
+    return DONE
+
+
+def _run(
+    settings: Settings,
+    file: JobFile,
+    job: Job,
+    days: Sequence[date | None],
+    found: Found,
+    *,
+    wait: bool,
+    resend: bool,
+    resend_file: str | None,
+) -> int:
+    from datagw.assets.instance import open_instance
+    from datagw.assets.running import run_job
+    from datagw.cli.progress import shown
+
+    with open_instance(file) as instance, shown(quiet=settings.quiet) as progress:
+        outcome = run_job(
+            file,
+            job.name,
+            days,
+            instance=instance,
+            wait=wait,
+            resend=resend,
+            resend_file=resend_file,
+            progress=progress,
+        )
+    if settings.json:
+        results.print_document(job.name, outcome.results, found.missing, found.not_over, outcome.run_ids)
+    else:
+        results.print_summary(job.name, outcome.results)
+    return of_results(outcome.results)
+
+
+def _source(job: Job) -> str:
+    return f"{job.source.gateway}:{job.source.pattern.text}"
