@@ -220,10 +220,10 @@ class Gateway(BaseModel):
         return sending.rename_many(self, renames)
 
     @final
-    def put(self, content: bytes, path: str, *, replace: bool = True) -> None:
-        """Publishes a few bytes (a marker): part, verify, rename."""
+    def put(self, content: bytes, path: str, *, replace: bool = True, part: str | None = None) -> None:
+        """Publishes a few bytes (a marker): part, verify, rename. `part` is a part name that the caller keeps in mind."""
         final_path = safe_path(path)
-        upload = Upload(content, part_name(f"bytes:{content.hex()}", final_path), final_path)
+        upload = Upload(content, part or part_name(f"bytes:{content.hex()}", final_path), final_path)
         (sent,) = self.send([upload])
         proof: str | GatewayError = sent.error or self.verify([sent], "content")[0]
         if isinstance(proof, GatewayError):

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Any
 
 from datagw.errors import GatewayError, NotFound
-from datagw.files import join
+from datagw.files import join, part_name
 from datagw.gateways.base import Gateway
 from datagw.jobs import Copy, Job
 from datagw.ledger import Lease, Ledger, MarkerRow, Owner
@@ -56,7 +56,7 @@ def set_marker(world: World, lease: Lease, job: Job, day: date | None, copy: str
             world.log.warning("%s:%s: a marker of somebody else stands here and is left standing", gateway.name, path)
             return False
         world.log.warning("%s:%s: taking over the marker of a lost ledger", gateway.name, path)
-    gateway.put(_text(world, job), path)
+    gateway.put(_text(world, job), path, part=_part(row))
     return True
 
 
@@ -64,11 +64,17 @@ def remove_marker(world: World, lease: Lease, row: MarkerRow, gateway: Gateway) 
     """Takes our marker away, unless another day or job of this ledger still needs it there; file first, row last."""
     lease.check()
     others = [other for other in world.ledger.markers_at(row.gateway, row.path) if (other.job, other.day) != (row.job, row.day)]
-    if not others:
-        held = _read(gateway, row.path)
-        if held is not None and held.get("ledger") == world.ledger.id:
-            gateway.rm(row.path)
+    held = _read(gateway, row.path)
+    mine = held is not None and held.get("ledger") == world.ledger.id and not others
+    for error in gateway.rm_many([*([row.path] if mine else []), _part(row)]):
+        if error is not None and not isinstance(error, NotFound):
+            raise error
     world.ledger.remove_marker(lease, row)
+
+
+def _part(row: MarkerRow) -> str:
+    """The part of a marker: its own for each job and day, and known to whoever finds the row."""
+    return part_name(f"marker of {row.job} {row.day}", row.path)
 
 
 def _text(world: World, job: Job) -> bytes:
