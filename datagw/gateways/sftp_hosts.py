@@ -161,11 +161,15 @@ def _matches(names: str, name: str) -> bool:
 
 
 def _is(pattern: str, name: str) -> bool:
-    if not pattern.startswith("|1|"):
-        wild = re.escape(pattern.lower()).replace(r"\*", ".*").replace(r"\?", ".")
-        return re.fullmatch(wild, name) is not None
+    if pattern.startswith("|1|"):
+        return _is_hash_of(pattern, name)
+    wild = re.escape(pattern.lower()).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(wild, name) is not None
+
+
+def _is_hash_of(pattern: str, name: str) -> bool:
     try:
-        _, _, salt, hashed = pattern.split("|")
+        _, _, salt, hashed = pattern.split("|")  # as in |1|salt|hash; no host's name has bars
         expected = base64.b64decode(hashed, validate=True)
         found = hmac.digest(base64.b64decode(salt, validate=True), name.encode(), "sha1")
     except (ValueError, binascii.Error):

@@ -261,23 +261,18 @@ class Wire:
 
     def _gather(self, block: Buffer) -> None:
         """Sends a block in full packets, copied once; what is left over waits for the next request."""
-        with memoryview(block) as view:
-            head = min(len(view), self._packet - len(self._outgoing))
-            if head > 0:
-                self._outgoing += view[:head]
-            if len(self._outgoing) >= self._packet:
-                self._send_gathered()
-            whole = max(head, 0) + (len(view) - max(head, 0)) // self._packet * self._packet
-            self._send(view[max(head, 0) : whole])
-            self._outgoing += view[whole:]
+        view = memoryview(block)
+        head = max(0, min(len(view), self._packet - len(self._outgoing)))
+        self._outgoing += view[:head]
+        if len(self._outgoing) >= self._packet:
+            self._send_gathered()
+        whole = head + (len(view) - head) // self._packet * self._packet
+        self._send(view[head:whole])
+        self._outgoing += view[whole:]
 
     def _send_gathered(self) -> None:
-        try:
-            with memoryview(self._outgoing) as view:
-                self._send(view)
-        finally:
-            self._outgoing.clear()
-            self._gathered = 0
+        gathered, self._outgoing, self._gathered = self._outgoing, bytearray(), 0
+        self._send(memoryview(gathered))
 
     def _send(self, view: memoryview) -> None:
         """Sends bytes of the stream; the caller holds `_sending`."""

@@ -33,11 +33,11 @@ class FilesOf(asyncssh.SFTPServer):
         self.place.happens(self, "open")
         return super().open(path, pflags, attrs)
 
-    def write(self, file_obj: Any, offset: int, data: bytes) -> int:
+    def write(self, file_obj: Any, offset: int, data: bytes) -> Any:
         self.place.happens(self, "write")
         return super().write(file_obj, offset, data)
 
-    def read(self, file_obj: Any, offset: int, size: int) -> bytes:
+    def read(self, file_obj: Any, offset: int, size: int) -> Any:
         self.place.happens(self, "read")
         if self.place.short_reads:
             size = max(1, size // 3)
