@@ -102,7 +102,7 @@ def _without(lines: list[bytes], name: str, entries: dict[int, _Entry]) -> Itera
         if entry is None or entry.marker or not _matches(entry.names, name):
             yield line
             continue
-        others = [one for one in entry.names.split(",") if one.lower() != name]
+        others = [one for one in entry.names.split(",") if one.lower() != name and not _is_hash_of(one, name)]
         if others and _matches(",".join(others), name):
             raise Denied(f"line {number + 1} of the file matches {name} by a pattern; change it by hand")
         if others:
