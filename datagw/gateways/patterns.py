@@ -50,7 +50,9 @@ class Pattern:
         for token in pieces:
             if token.kind in ("date", "field"):
                 written = "{date}" if token.kind == "date" else f"{{{token.value}}}"
-                raise ValueError(f"`{written}` is for destinations; a source knows `{{day:%Y-%m-%d}}`")
+                known = token.value in ("name", "stem", "suffix", "group", "part") or token.kind == "date"
+                what = "is for destinations" if known else "is not known"
+                raise ValueError(f"`{written}` {what}; a source knows `{{day:%Y-%m-%d}}`, and `{{{{` is a brace")
         names, tree = segments(pieces)
         found = cls(text.lstrip("/"), tuple(Segment(name) for name in names), tree)
         if found.levels and found.levels[-1].deep and not tree:  # `a/**` is what `a/` is

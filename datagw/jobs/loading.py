@@ -72,7 +72,9 @@ def load(path: Path | None = None, env: Mapping[str, str] | None = None) -> JobF
         base=base,
         state=state,
         main=main,
-        gateways={name: gateway for name, gateway in gateways.items() if gateway is not None},
+        gateways={
+            name: gateway for name, gateway in gateways.items() if gateway and not report.under("gateways", name)
+        },
         jobs={name: job for name, (job, _) in made.items() if job is not None and name not in broken},
         problems=report.sorted(),
         broken=broken,

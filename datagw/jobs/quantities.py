@@ -26,6 +26,14 @@ def duration(text: object) -> timedelta:
         raise ValueError(f"{text} is too long") from None
 
 
+def period(text: object) -> timedelta:
+    """As `duration`, but not nothing."""
+    found = duration(text)
+    if not found:
+        raise ValueError("is more than 0")
+    return found
+
+
 def size(text: object) -> int:
     """`"5MB"` (a power of 1000), `"5MiB"` (of 1024), or a number of bytes; raises ValueError that shows the forms."""
     if isinstance(text, int) and not isinstance(text, bool) and text >= 0:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from datagw.jobs.positions import Path, Position, nearest
 from datagw.jobs.problems import Problem, dotted
 
@@ -29,6 +31,7 @@ class Report:
         """A problem with what stands at `path` (in that file), not yet counted."""
         if number is None:
             number = next((self.home[path[:n]] for n in (2, 1) if path[:n] in self.home), 0)
+        path = _as_written(self.positions[number], path)
         line, column = nearest(self.positions[number], path) or (0, 0)
         return Problem(self.files[number], line, column, dotted(path), message, hint)
 
@@ -61,3 +64,15 @@ class Report:
         """All problems in the order of the files."""
         order = {name: number for number, name in enumerate(self.files)}
         return tuple(sorted(self.found, key=lambda problem: (order[problem.file], problem.line, problem.column)))
+
+
+def _as_written(places: Mapping[Path, Position], path: Path) -> Path:
+    """`path` without what a short form leaves out: `to[0].at` is `to` in `to = "a:b"`, `to[0]` in `to = ["a:b"]`."""
+    written: Path = ()
+    for part in path:
+        if not isinstance(part, int) or (*written, part) in places:
+            written = (*written, part)
+    table = 2 if written[:1] == ("gateways",) else 1
+    while len(written) > table + 1 and not any(known[:-1] == written[:-1] for known in places):
+        written = written[:-1]
+    return written

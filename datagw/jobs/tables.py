@@ -20,7 +20,7 @@ from datagw.gateways.retries import RetryPolicy
 from datagw.gateways.templates import Template
 from datagw.jobs.places import Place, place
 from datagw.jobs.problems import nearest_word
-from datagw.jobs.quantities import duration, octal, rate, shown, size
+from datagw.jobs.quantities import duration, octal, period, rate, shown, size
 from datagw.jobs.words import LATER, LATER_WHEN, RESERVED_COPIES, is_cron, name_problem
 
 _OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
@@ -120,7 +120,7 @@ def _tags(value: object) -> dict[str, str]:
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration)]
-Period = Annotated[timedelta, BeforeValidator(duration), Field(gt=timedelta(0))]
+Period = Annotated[timedelta, BeforeValidator(period)]
 Size = Annotated[int, BeforeValidator(size)]
 Verify = Literal["content", "size"]
 IfGone = Literal["send", "leave"]
