@@ -6,29 +6,36 @@ import os
 from pathlib import Path
 
 from dagster import DagsterInstance
+from dagster._core.instance.ref import InstanceRef
 
 from datagw.assets.names import gateway_tag
 from datagw.jobs import JobFile
 
 _GATEWAY_LIMIT = 4  # runs that may use one gateway at once
 _RUNS = 4  # runs at once
+_NO_COPY = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 _HEADER = "# Written by datagw from the job file, and again when that changes; without this line it is left alone."
 
 
 def open_instance(jobfile: JobFile) -> DagsterInstance:
-    """The instance that `datagw` commands use: that of DAGSTER_HOME, else one in the state folder, made if need be.
+    """The instance that `datagw` commands use, in the state folder (DAGSTER_HOME, else `.datagw/`), made if need be.
 
-    To be closed by the caller (`with open_instance(…) as instance`).
+    To be closed by the caller (`with open_instance(…) as instance`). It takes no copy of what runs of this very process
+    print, because the terminal is to have it; what they log is in the history as ever.
     """
-    if os.environ.get("DAGSTER_HOME"):
-        return DagsterInstance.get()
-    return DagsterInstance.from_config(str(prepare(jobfile)))
+    folder = str(prepare(jobfile))
+    return DagsterInstance.from_ref(InstanceRef.from_dir(folder, overrides={"compute_logs": _NO_COPY}))
 
 
 def prepare(jobfile: JobFile) -> Path:
-    """The state folder, made, with a `dagster.yaml` that fits the job file; one that a user wrote is left alone."""
+    """The state folder, made, with a `dagster.yaml` that fits the job file; one that a user wrote is left alone.
+
+    In DAGSTER_HOME nothing is written: what it holds is the user's.
+    """
     folder = jobfile.state
     folder.mkdir(parents=True, exist_ok=True)
+    if os.environ.get("DAGSTER_HOME"):
+        return folder
     path = folder / "dagster.yaml"
     wanted = instance_yaml(jobfile)
     there = path.read_text(encoding="utf-8") if path.exists() else _HEADER
