@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from typing_extensions import override
 
 import click
+from typing_extensions import override
 
 import datagw
 from datagw.cli.settings import SHARED, Settings, shared_options

@@ -32,7 +32,7 @@ class Reached:
 @click.command(cls=Command)
 @click.option("--connect", is_flag=True, help="Reach each gateway and prove the rights by using them.")
 @pass_settings
-def command(settings: Settings, connect: bool) -> int:  # noqa: FBT001 - click's way
+def command(settings: Settings, connect: bool) -> int:
     """Validates the job file: every error, with its place in the file and what to write instead.
 
     Exit code 2 where it has errors, 1 where a gateway cannot be reached.
@@ -84,7 +84,7 @@ def try_gateway(file: JobFile, name: str) -> Reached:
 
 
 def days_before_start(file: JobFile) -> tuple[dict[str, list[date]], dict[str, str]]:
-    """For each job with a given `start` the days at its source that lie before it; and each source that is not there."""
+    """For each job with a `start` the days at its source that lie before it; and each source that is not there."""
     from datagw.gateways.retries import RetryPolicy
     from datagw.publishing.days import found_days
     from datagw.publishing.looking import require_root

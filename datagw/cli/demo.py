@@ -17,7 +17,7 @@ import click
 from datagw.cli.endings import DONE
 from datagw.cli.printing import print_line, print_table
 from datagw.cli.settings import Settings, SilentCommand, pass_settings
-from datagw.cli.units import days_of, files_of, seconds_of, size_of
+from datagw.cli.units import files_of, seconds_of, size_of
 from datagw.errors import printable
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _ENOUGH = 8_000_000  # bytes of the big file that are there when the run is kill
 @click.option("--keep", is_flag=True, help="Leave the folder of the demo where it is.")
 @click.option("--builtin-server", "builtin", is_flag=True, help="Do not use sshd, even if it is installed.")
 @pass_settings
-def command(settings: Settings, once: bool | None, port: int | None, keep: bool, builtin: bool) -> int:  # noqa: FBT001
+def command(settings: Settings, once: bool | None, port: int | None, keep: bool, builtin: bool) -> int:
     """A self-contained try-out: a server, a week of data, kill -9, the proof, the UI.
 
     Starts an SFTP server of its own on loopback, publishes to it, and compares both sides byte for byte.
@@ -118,8 +118,7 @@ def _proof(days: list[date], ended: Ended) -> None:
     rows: list[tuple[str, ...]] = []
     for day in days:
         found = by_day.get(str(day))
-        for copy in found["copies"] if found else []:
-            rows.append(_cells(str(day), copy))
+        rows += [_cells(str(day), copy) for copy in (found["copies"] if found else [])]
         if not found:
             rows.append((str(day), "done before the kill", "", "", "", "", ""))
     columns = [("day", "left"), ("state", "left"), ("files", "right"), ("size", "right")]
@@ -189,7 +188,7 @@ def _check(what: str) -> None:
     click.echo(f"  {click.style('✓', fg='green')} {printable(what)}")
 
 
-def _expect(right: bool, otherwise: str | Callable[[], str]) -> None:  # noqa: FBT001 - a condition
+def _expect(right: bool, otherwise: str | Callable[[], str]) -> None:
     from datagw.demo.place import DemoFailed
 
     if not right:

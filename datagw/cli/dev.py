@@ -56,7 +56,7 @@ def command(settings: Settings, port: int | None) -> int:
 
 
 def note_first_days(settings: Settings) -> None:
-    """Looks at which day each job begins with, for the definitions to read; a place that is out of reach is only told."""
+    """The first day of each job, looked up for the definitions to read; a place out of reach is only told."""
     from datagw.publishing import first_day
 
     file = job_file(settings)

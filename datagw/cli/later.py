@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import click
 
-from datagw.cli.endings import WRONG
-
 
 def not_yet(name: str) -> click.Command:
     """A command that takes anything and answers that it is not in this version; exit code 2."""
 
     def refuse() -> None:
-        error = click.UsageError(f"`datagw {name}` is not in this version.")
-        error.exit_code = WRONG
-        raise error
+        raise click.UsageError(f"`datagw {name}` is not in this version.")
 
     return click.Command(
         name,

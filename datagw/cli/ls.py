@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
+from typing_extensions import override
 
 from datagw.cli.opening import gateway_and_path
 from datagw.cli.printing import print_json_lists, print_line, print_table
@@ -27,7 +28,8 @@ class Size(click.ParamType):
 
     name = "size"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+    @override
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number of bytes."""
         from datagw.jobs.quantities import size
 
@@ -52,10 +54,10 @@ class Size(click.ParamType):
 def command(
     settings: Settings,
     place: str,
-    recursive: bool,  # noqa: FBT001 - click's way
-    long: bool,  # noqa: FBT001
-    full_path: bool,  # noqa: FBT001
-    everything: bool,  # noqa: FBT001
+    recursive: bool,
+    long: bool,
+    full_path: bool,
+    everything: bool,
     offset: int,
     limit: int,
     size_limit: int | None,

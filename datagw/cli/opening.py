@@ -33,7 +33,8 @@ def job_file(settings: Settings) -> JobFile:
 
 def job_file_path(file: JobFile) -> Path:
     """What `--config` would have to be, whole: the file, or the folder of several."""
-    return file.base if len(file.paths) > 1 else file.paths[0].absolute()
+    one, *others = file.paths
+    return file.base if others else one.absolute()
 
 
 def tell_errors(file: JobFile) -> bool:
@@ -56,7 +57,7 @@ def broken_jobs(file: JobFile) -> dict[str, list[str]]:
 
 
 def job_of(file: JobFile, name: str) -> Job:
-    """The job of that name; ConfigError where it has errors, a usage error with the nearest name where there is none."""
+    """The job of that name; ConfigError where it has errors, a usage error where there is none."""
     if name in file.jobs:
         return file.jobs[name]
     if name in file.broken:
@@ -77,7 +78,7 @@ def gateway_of(file: JobFile, name: str) -> Gateway:
     """The gateway of that name; ConfigError where it has errors, a usage error where there is none."""
     if name in file.gateways:
         return file.gateways[name]
-    problems = tuple(str(problem) for problem in file.report.under(("gateways", name)))
+    problems = tuple(str(problem) for problem in file.report.under("gateways", name))
     if problems:
         raise ConfigError(f"the gateway {name} cannot be used as it is written:", problems)
     raise click.UsageError(unknown("gateway", name, sorted(file.gateways)))
@@ -99,7 +100,9 @@ def gateway_and_path(settings: Settings, place: str) -> tuple[Gateway, str]:
 
     given = settings.config or os.environ.get("DATAGW_JOBS") or ("jobs.toml" if os.path.exists("jobs.toml") else None)
     base = Path.cwd() if given is None else job_file(settings).base
-    return Local(root="/"), os.path.normpath(os.path.join(base, os.path.expanduser(path))).lstrip("/")
+    return Local.model_validate({"root": "/"}).using(name="local"), os.path.normpath(
+        os.path.join(base, os.path.expanduser(path))
+    ).lstrip("/")
 
 
 @contextmanager

@@ -40,7 +40,7 @@ _HEADINGS = {
     "--out", type=click.Path(dir_okay=False, writable=True), metavar="FILE", help="The plan as JSON, in a file."
 )
 @pass_settings
-def command(settings: Settings, job: str | None, everything: bool, out: str | None) -> int:  # noqa: FBT001
+def command(settings: Settings, job: str | None, everything: bool, out: str | None) -> int:
     """What `datagw run` would send, adopt, skip and delete, with the reason for each.
 
     Without JOB, for every job. Changes nothing.

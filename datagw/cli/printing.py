@@ -12,8 +12,8 @@ from datagw.errors import printable
 Side = Literal["left", "right"]
 
 
-def print_json(document: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
-    """One document in ASCII; bytes that are no UTF-8 are lone surrogates, `\\udcXX`."""
+def print_json(document: Any) -> None:
+    """One document in ASCII; bytes that are no UTF-8 are in it as lone surrogates."""
     print_line(json.dumps(document, indent=2))
 
 

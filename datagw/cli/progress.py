@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from datagw.cli.units import files_of, seconds_of, size_of
 from datagw.errors import printable
 
@@ -64,16 +66,19 @@ class Lines(Count):
         self.log = log
         self.next: float | None = None
 
+    @override
     def plan(self, label: str, files: int, size: int) -> None:
         """More is about to be sent."""
         super().plan(label, files, size)
         self._tell()
 
+    @override
     def moved(self, count: int) -> None:
         """Bytes have been read for sending."""
         super().moved(count)
         self._tell()
 
+    @override
     def file_done(self) -> None:
         """A file is proven, or has failed."""
         super().file_done()
@@ -103,8 +108,14 @@ class Bar(Count):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(clock)
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-        from rich.progress import TransferSpeedColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
 
         self.bar = Progress(
             TextColumn("{task.fields[label]}", markup=False),
@@ -119,17 +130,20 @@ class Bar(Count):
         )
         self.task: int | None = None
 
+    @override
     def plan(self, label: str, files: int, size: int) -> None:
         """More is about to be sent."""
         super().plan(label, files, size)
         if files:
             self._show()
 
+    @override
     def moved(self, count: int) -> None:
         """Bytes have been read for sending."""
         super().moved(count)
         self._show()
 
+    @override
     def file_done(self) -> None:
         """A file is proven, or has failed."""
         super().file_done()
@@ -138,12 +152,13 @@ class Bar(Count):
     def _show(self) -> None:
         from rich.progress import TaskID
 
-        fields = {"label": printable(self.label), "files": f"{self.files_done}/{self.files} files"}
+        label, files = printable(self.label), f"{self.files_done}/{self.files} files"
         with self.lock:
             if self.task is None:
                 self.bar.start()
-                self.task = self.bar.add_task("", total=self.size, **fields)
-        self.bar.update(TaskID(self.task), completed=self.size_done, total=max(self.size, self.size_done), **fields)
+                self.task = self.bar.add_task("", total=self.size, label=label, files=files)
+        total = max(self.size, self.size_done)
+        self.bar.update(TaskID(self.task), completed=self.size_done, total=total, label=label, files=files)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
+from typing_extensions import override
 
 from datagw.cli import results
 from datagw.cli.endings import DONE, FAILED, of_results
@@ -27,6 +28,7 @@ class Day(click.ParamType):
 
     name = "day"
 
+    @override
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """The date."""
         try:
@@ -75,10 +77,10 @@ def command(
     day: date | None,
     first: date | None,
     last: date | None,
-    no_wait: bool,  # noqa: FBT001 - click's way
-    resend: bool,  # noqa: FBT001
+    no_wait: bool,
+    resend: bool,
     resend_file: str | None,
-    dry_run: bool,  # noqa: FBT001
+    dry_run: bool,
 ) -> int:
     """Runs a job now. Without days: every day that is over and has something due, oldest first."""
     if day and (first or last):

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+from typing_extensions import override
 
 SHARED = ("config", "quiet", "json", "log_json", "debug")
 
 
 @dataclass
 class Settings:
-    """What the shared options said. `config` is None where none was given: DATAGW_JOBS, else `jobs.toml`, then decides."""
+    """What the shared options said. Where `config` is None, DATAGW_JOBS decides, else it is `jobs.toml`."""
 
     config: str | None = None
     quiet: bool = False
@@ -40,7 +41,7 @@ def shared_options(names: Iterable[str]) -> Iterator[click.Option]:
         yield click.Option(declared, **options, expose_value=False, callback=_keep)
 
 
-def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:  # noqa: ANN401 - click's own
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     if value is not None and param.name is not None:
         setattr(ctx.ensure_object(Settings), param.name, value)
 
@@ -50,12 +51,13 @@ class Command(click.Command):
 
     prints_result = True
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - click's own
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         names = SHARED if self.prints_result else tuple(name for name in SHARED if name != "json")
         self.params.extend(shared_options(names))
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's own
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
         """Starts the log as the options want it, then the command."""
         from datagw.cli.logs import start_log
 

@@ -18,7 +18,7 @@ from datagw.cli.settings import Command, Settings, pass_settings
 @click.option("--yes", "-y", is_flag=True, help="Pin it without asking; needed without a terminal.")
 @click.option("--replace", is_flag=True, help="Take the place of another key that is known for this host.")
 @pass_settings
-def command(settings: Settings, gateway: str, yes: bool, replace: bool) -> int:  # noqa: FBT001 - click's way
+def command(settings: Settings, gateway: str, yes: bool, replace: bool) -> int:
     """Shows the key of an SSH host and pins it in known_hosts.
 
     Compare the fingerprint with what the owner of the host says before you answer yes.

@@ -9,11 +9,12 @@ def size_of(count: float) -> str:
     """Bytes: `0 B`, `999 B`, `1.0 kB`, `30.0 MB`; powers of 1000."""
     if count < 1000:
         return f"{int(count)} B"
-    for unit in ("kB", "MB", "GB", "TB"):
+    units = ["kB", "MB", "GB", "TB"]
+    count /= 1000
+    while count >= 999.95 and len(units) > 1:
         count /= 1000
-        if count < 999.95:
-            break
-    return f"{count:.1f} {unit}"
+        del units[0]
+    return f"{count:.1f} {units[0]}"
 
 
 def files_of(count: int) -> str:

@@ -1,4 +1,4 @@
-"""The demo's folder: source, server, keys and job file, and the real command run on them, killed where it is told to."""
+"""The demo's folder: source, server, keys, job file; and the real command run on them, killed where it is told to."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from datagw.errors import DatagwError
 from datagw.demo.keys import known_host, make_keys
+from datagw.errors import DatagwError
 
 JOB = "readings"
 _PATIENCE = 120.0  # seconds that a run may take

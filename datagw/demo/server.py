@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import paramiko  # noqa: TID253 - this module is a server made of it
+from paramiko import common  # noqa: TID253
 from typing_extensions import override
 
 from datagw.demo.sftp_folder import Packet, SftpFolder
@@ -106,11 +107,11 @@ class _Door(paramiko.ServerInterface):
 
     @override
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        return paramiko.AUTH_SUCCESSFUL if key == self.key else paramiko.AUTH_FAILED
+        return common.AUTH_SUCCESSFUL if key == self.key else common.AUTH_FAILED
 
     @override
     def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        return common.OPEN_SUCCEEDED if kind == "session" else common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
 
 class _Sftp(paramiko.SubsystemHandler):
