@@ -9,12 +9,13 @@ A hook gets paths relative to the root, already safe; `full` makes the native on
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar, final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from typing_extensions import override
 
 from datagw.errors import DatagwError, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, StagedFile, join, parent, part_name, safe_path
@@ -69,13 +70,14 @@ class Gateway(BaseModel):
     type: ClassVar[str]
 
     root: str = Field("", description="Folder that all paths of this gateway start at; it must exist.")
-    timeout: float = Field(30, gt=0, description="Seconds without an answer after which the place counts as unreachable.")
+    timeout: float = Field(30, gt=0, description="Seconds without an answer until the place counts as unreachable.")
     connections: int = Field(1, ge=1, le=64, description="Connections in flight at once within a run.")
     bandwidth: int | None = Field(None, gt=0, description="Bytes per second at most.")
     mode: Mode | None = Field(None, description="Permissions of published files, in octal; else the place's default.")
 
     _live: Live = PrivateAttr()
 
+    @override
     def model_post_init(self, _context: object, /) -> None:
         """Nothing is open yet."""
         self._live = Live(self.type)
@@ -91,7 +93,7 @@ class Gateway(BaseModel):
         moved: Callable[[int], None] | None = None,
         log: logging.Logger | None = None,
     ) -> Self:
-        """The same place, with a connection of its own and what a run lends: retries, a limit, a fence, progress, a log.
+        """The same place, with a connection of its own and what a run lends: retries, a limit, a fence, a log.
 
         `fence` is asked before each block, rename and delete and raises to end the run; `moved` hears of bytes sent.
         """
@@ -210,9 +212,12 @@ class Gateway(BaseModel):
         return proving.verify(self, sent, strength)
 
     @final
-    def hashes(self, files: Sequence[RemoteFile]) -> list[tuple[str, str] | GatewayError]:
-        """SHA-256 of files on the place and how it is known (`hash` or `readback`), or an error each."""
-        return proving.hashes(self, files)
+    def hashes(self, files: Sequence[RemoteFile], *, probe: bool = True) -> list[tuple[str, str] | GatewayError]:
+        """SHA-256 of files on the place and how it is known (`hash` or `readback`), or an error each.
+
+        Without `probe` nothing is written to find out whether the place's own hashes can be trusted.
+        """
+        return proving.hashes(self, files, probe=probe)
 
     @final
     def rename_many(self, renames: Sequence[Rename]) -> list[GatewayError | None]:
@@ -221,7 +226,7 @@ class Gateway(BaseModel):
 
     @final
     def put(self, content: bytes, path: str, *, replace: bool = True, part: str | None = None) -> None:
-        """Publishes a few bytes (a marker): part, verify, rename. `part` is a part name that the caller keeps in mind."""
+        """Publishes a few bytes (a marker): part, verify, rename. `part` is a name that the caller remembers."""
         final_path = safe_path(path)
         upload = Upload(content, part or part_name(f"bytes:{content.hex()}", final_path), final_path)
         (sent,) = self.send([upload])
@@ -274,7 +279,7 @@ class Gateway(BaseModel):
 
     @final
     def check(self, *, write: bool) -> None:
-        """Reaches the place and proves the rights by using them: the root is there and, if asked, takes a file and gives it up."""
+        """Reaches the place and proves the rights by using them: the root is there; if asked, it takes a file."""
         found = self.attempt("", lambda s: self._stat(s, ""))
         if found.kind not in ("folder", "symlink"):
             raise Rejected("the root is not a folder", path=self.root, gateway=self.name)
@@ -309,7 +314,7 @@ class Gateway(BaseModel):
         self._live.log.warning("%s; trying again in %.1f s", error, pause)
 
     @final
-    def session(self) -> Any:  # noqa: ANN401 - the driver's own type
+    def session(self) -> Any:
         """The open session, opened if need be; a declared root that is not there is an error."""
         live = self._live
         if live.session is None:
@@ -329,7 +334,7 @@ class Gateway(BaseModel):
 
     @final
     @contextmanager
-    def speaking(self, path: str | None) -> Iterator[None]:
+    def speaking(self, path: str | None) -> Generator[None, None, None]:
         """Turns the driver's native errors into ours, with the gateway's name and the path in them."""
         try:
             yield
@@ -365,25 +370,25 @@ class Gateway(BaseModel):
     def _session(self) -> Session:
         raise NotImplementedError
 
-    def _ls(self, session: Any, folder: str) -> Iterator[RemoteFile]:  # noqa: ANN401
+    def _ls(self, session: Any, folder: str) -> Iterator[RemoteFile]:
         raise NotImplementedError
 
-    def _stat(self, session: Any, path: str) -> RemoteFile:  # noqa: ANN401
+    def _stat(self, session: Any, path: str) -> RemoteFile:
         raise NotImplementedError
 
-    def _read(self, session: Any, path: str, offset: int = 0) -> Iterator[bytes]:  # noqa: ANN401
+    def _read(self, session: Any, path: str, offset: int = 0) -> Iterator[bytes]:
         raise NotImplementedError
 
-    def _write(self, session: Any, reading: Reading, sync: bool) -> None:  # noqa: ANN401, FBT001
+    def _write(self, session: Any, reading: Reading, sync: bool) -> None:
         raise self._cannot("be written to")
 
-    def _rm(self, session: Any, path: str) -> None:  # noqa: ANN401
+    def _rm(self, session: Any, path: str) -> None:
         raise self._cannot("delete")
 
-    def _mkdir(self, session: Any, folder: str) -> None:  # noqa: ANN401
+    def _mkdir(self, session: Any, folder: str) -> None:
         raise self._cannot("make folders")
 
-    def _rmdir(self, session: Any, folder: str) -> None:  # noqa: ANN401
+    def _rmdir(self, session: Any, folder: str) -> None:
         raise self._cannot("remove folders")
 
     def _translate(self, error: BaseException) -> GatewayError | None:
@@ -391,27 +396,27 @@ class Gateway(BaseModel):
 
     # ---- hooks that a driver writes if its protocol can
 
-    def _rename(self, session: Any, source: str, target: str, replace: bool) -> None:  # noqa: ANN401, FBT001
+    def _rename(self, session: Any, source: str, target: str, replace: bool) -> None:
         raise self._cannot("rename")
 
-    def _hash(self, session: Any, files: Sequence[RemoteFile]) -> list[str | None]:  # noqa: ANN401
+    def _hash(self, session: Any, files: Sequence[RemoteFile]) -> list[str | None]:
         return [None] * len(files)
 
-    def _sync(self, session: Any, paths: Sequence[str]) -> bool:  # noqa: ANN401
+    def _sync(self, session: Any, paths: Sequence[str]) -> bool:
         return False
 
     # ---- batches: a driver that can pipeline writes its own
 
     def _send_many(
         self,
-        session: Any,  # noqa: ANN401
+        session: Any,
         readings: Iterable[Reading],
-        sync: bool,  # noqa: FBT001
+        sync: bool,
     ) -> Iterator[tuple[Reading, GatewayError | None]]:
         for reading in readings:
             yield reading, self._outcome(reading.part, lambda r=reading: self._write(session, r, sync))
 
-    def _stat_many(self, session: Any, paths: Sequence[str]) -> Iterator[RemoteFile | GatewayError]:  # noqa: ANN401
+    def _stat_many(self, session: Any, paths: Sequence[str]) -> Iterator[RemoteFile | GatewayError]:
         for path in paths:
             try:
                 with self.speaking(path):
@@ -422,19 +427,17 @@ class Gateway(BaseModel):
                 found = error
             yield found
 
-    def _rename_many(self, session: Any, renames: Iterable[Rename]) -> Iterator[GatewayError | None]:  # noqa: ANN401
+    def _rename_many(self, session: Any, renames: Iterable[Rename]) -> Iterator[GatewayError | None]:
         for one in renames:
-            yield self._outcome(
-                one.target, lambda o=one: self._rename(session, o.source, o.target, o.replace)
-            )
+            yield self._outcome(one.target, lambda o=one: self._rename(session, o.source, o.target, o.replace))
 
-    def _rm_many(self, session: Any, paths: Iterable[str]) -> Iterator[GatewayError | None]:  # noqa: ANN401
+    def _rm_many(self, session: Any, paths: Iterable[str]) -> Iterator[GatewayError | None]:
         for path in paths:
             yield self._outcome(path, lambda p=path: self._rm(session, p))
 
     def _read_many(
         self,
-        session: Any,  # noqa: ANN401
+        session: Any,
         files: Iterable[RemoteFile],
     ) -> Iterator[tuple[RemoteFile, bytes | GatewayError | None]]:
         for file in files:

@@ -1,5 +1,7 @@
 """Files of a place brought into a local folder, whole, hashed in the same pass, and still what was listed."""
 
+# A room of the front: it asks the hooks, as base.py does.
+# pyright: reportPrivateUsage=false
 from __future__ import annotations
 
 import hashlib
@@ -27,7 +29,9 @@ def get_many(gateway: Gateway, files: Sequence[RemoteFile], folder: Path) -> Ite
         chunk = files[start : start + _AT_ONCE]
         found: list[StagedFile | GatewayError] = []
         try:
-            gateway.attempt(None, lambda session, chunk=chunk, found=found: _read(gateway, session, chunk, folder, found))
+            gateway.attempt(
+                None, lambda session, chunk=chunk, found=found: _read(gateway, session, chunk, folder, found)
+            )
             looks = gateway.stat_many([file.path for file in chunk])
         except Unavailable as error:
             _discard(found)

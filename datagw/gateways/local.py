@@ -31,7 +31,7 @@ class Disk:
 
 
 class Local(Gateway):
-    """Files on this machine. Times to the nanosecond; renames are atomic; a folder that leads out of the root is refused."""
+    """Files on this machine. Times to the nanosecond, atomic renames; a link that leads out of the root is refused."""
 
     type: ClassVar[str] = "local"
 
@@ -41,7 +41,11 @@ class Local(Gateway):
     @override
     def folds(self) -> bool:
         native = self.full("")
-        return native.swapcase() != native and os.path.exists(native.swapcase()) and os.path.samefile(native, native.swapcase())
+        return (
+            native.swapcase() != native
+            and os.path.exists(native.swapcase())
+            and os.path.samefile(native, native.swapcase())
+        )
 
     @override
     def _session(self) -> Disk:

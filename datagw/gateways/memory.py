@@ -119,7 +119,6 @@ class Memory(Gateway):
     def _translate(self, error: BaseException) -> GatewayError | None:
         return None
 
-
     @staticmethod
     def _entry(session: Store, path: str) -> tuple[bytes, RemoteFile]:
         try:

@@ -11,13 +11,20 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from datagw.errors import Changed, GatewayError, NotFound, Rejected
 from datagw.files import RemoteFile, StagedFile
 
 _INLINE = 1 << 20  # smaller files are hashed where they are read: a thread would cost more than it saves
 _BLOCK = 1 << 20
+
+
+class Digest(Protocol):
+    """A running hash, as hashlib's."""
+
+    def update(self, data: bytes, /) -> None:
+        """More content."""
 
 
 class Rename(NamedTuple):
@@ -172,7 +179,9 @@ class open_unchanged:  # noqa: N801 - reads as the function it stands for
 def open_for_writing(descriptor: int) -> bool:
     """Whether any process has this local file open for writing, by F_SETLEASE, else by what /proc shows of others."""
     try:
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # a broken lease's own signal, SIGIO, would end the process
+        fcntl.fcntl(
+            descriptor, fcntl.F_SETSIG, signal.SIGURG
+        )  # a broken lease's own signal, SIGIO, would end the process
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError:
         return True
@@ -203,7 +212,7 @@ def _open_for_writing_by_proc(descriptor: int) -> bool:
     return False
 
 
-def _hasher(digest: hashlib._Hash, size: int) -> tuple[Callable[[bytes], None], Callable[[], None]]:
+def _hasher(digest: Digest, size: int) -> tuple[Callable[[bytes], None], Callable[[], None]]:
     """`update` and `finish` for a digest: on a thread of its own for what is large (hashlib releases the GIL)."""
     if size < _INLINE:
         return digest.update, lambda: None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,9 +42,9 @@ class CopyWork:
     adopted: int = 0
     skipped: int = 0
     seconds: float = 0.0
-    done: dict[str, str] = field(default_factory=dict)
-    failures: list[FileFailure] = field(default_factory=list)
-    late: list[str] = field(default_factory=list)
+    done: dict[str, str] = field(default_factory=dict[str, str])
+    failures: list[FileFailure] = field(default_factory=list[FileFailure])
+    late: list[str] = field(default_factory=list[str])
     dead: GatewayError | None = None
 
     # ---- adopting
@@ -75,7 +76,9 @@ class CopyWork:
         old = self.receipts.get(action.source.path)
         if self.copy.overwrite or (old is not None and is_intact(old, entry)):
             return replace(action, kind="send", reason="of equal size, but differs")
-        return replace(action, kind="refuse", reason="a file that datagw did not write stands there, and overwrite = false")
+        return replace(
+            action, kind="refuse", reason="a file that datagw did not write stands there, and overwrite = false"
+        )
 
     # ---- sending
 
@@ -104,7 +107,7 @@ class CopyWork:
                     self.sent_bytes += sent.moved
                 else:
                     self._not_sent(by_part[sent.upload.part].source.path, sent.error)
-            todo = []
+            todo = list[Upload]()
             for sent, proof in zip(whole, self.gateway.verify(whole, self.copy.verify), strict=True):
                 if isinstance(proof, str):
                     proven.append((sent, proof))
@@ -118,7 +121,9 @@ class CopyWork:
             self.gateway.rm_many([upload.part for upload in todo])
         return proven
 
-    def _publish(self, proven: Sequence[tuple[Sent, str]], intents: dict[str, Intent], by_part: dict[str, Action]) -> None:
+    def _publish(
+        self, proven: Sequence[tuple[Sent, str]], intents: dict[str, Intent], by_part: dict[str, Action]
+    ) -> None:
         renames = [self._rename(sent, by_part[sent.upload.part]) for sent, _ in proven]
         outcomes = self.gateway.rename_many(renames)
         looks = self.gateway.stat_many([rename.target for rename in renames])
@@ -128,7 +133,9 @@ class CopyWork:
             action = by_part[sent.upload.part]
             problem = outcome or _what_is_wrong(sent, look)
             if problem is not None or isinstance(look, GatewayError):
-                self.failed(action.source.path, problem or Rejected("not to be seen after its rename", path=rename.target))
+                self.failed(
+                    action.source.path, problem or Rejected("not to be seen after its rename", path=rename.target)
+                )
                 continue
             receipts.append(self._receipt(action.source, rename.target, sent.sha256, proof, look))
             forget.append(intents[sent.upload.part])
@@ -141,7 +148,9 @@ class CopyWork:
         self.sent_files += len(receipts)
 
     def _rename(self, sent: Sent, action: Action) -> Rename:
-        return Rename(sent.upload.part, action.destination, self.copy.overwrite or action.destination in self.sight.entries)
+        return Rename(
+            sent.upload.part, action.destination, self.copy.overwrite or action.destination in self.sight.entries
+        )
 
     def part(self, action: Action) -> str:
         """The name under which this version of the file is uploaded."""
@@ -238,8 +247,6 @@ def local_hashes(staged: Iterable[StagedFile], world: World) -> dict[str, str | 
 
 
 def _hash(descriptor: int, world: World) -> str:
-    import os
-
     digest = hashlib.sha256()
     position = 0
     while block := os.pread(descriptor, _BLOCK, position):

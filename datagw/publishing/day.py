@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 
 from datagw.errors import Changed, GatewayError, NotFound
@@ -127,13 +128,13 @@ class DayWork:
             self._send(sends)
 
     def _hashes(self, claims: Sequence[RemoteFile]) -> dict[str, str]:
-        """SHA-256 of source files, once each, by path; one that changes meanwhile is late, one that fails has failed."""
+        """SHA-256 of source files, once each, by path; one that changes meanwhile is late."""
         unique = list({claim.path: claim for claim in claims}.values())
         found: dict[str, str | GatewayError] = {}
         if self.source.type == "local":
             found = local_hashes((in_place(self.source, claim) for claim in unique), self.world)
         else:
-            answers = self.source.hashes(unique)
+            answers = self.source.hashes(unique, probe=False)
             for claim, answer in zip(unique, answers, strict=True):
                 found[claim.path] = answer if isinstance(answer, GatewayError) else answer[0]
         for path, one in found.items():
@@ -231,7 +232,9 @@ class DayWork:
     def _free(self, sight: SourceSight) -> None:
         works = list(self.works.values())
         failed = {failure.source for work in works for failure in work.failures}
-        ready = [f for f in sight.files if f.claim.path not in failed and all(f.claim.path in w.receipts for w in works)]
+        ready = [
+            f for f in sight.files if f.claim.path not in failed and all(f.claim.path in w.receipts for w in works)
+        ]
         if not ready:
             return
         freeing = Freeing(self.world, self.job, self.day, self.source, self.lease, works)
@@ -263,8 +266,13 @@ class DayWork:
             for work in self.works.values():
                 work.failed(path, error)
 
-    def _surviving(self, name: str) -> _Surviving:
-        return _Surviving(self, name)
+    @contextmanager
+    def _surviving(self, name: str) -> Generator[None, None, None]:
+        """A stretch of work on one copy: an outage there ends that copy, not the day."""
+        try:
+            yield
+        except GatewayError as error:
+            self._lose(name, error)
 
     def _lose(self, name: str, error: GatewayError) -> None:
         """One destination is out of reach: the others go on, the day has failed there."""
@@ -272,7 +280,11 @@ class DayWork:
         self.dead[name] = dead_copy(self.world, self.job, self.day, name, error, work)
 
     def _result(self, state: str | None) -> DayResult:
-        copies = {copy.name: self.dead.get(copy.name) or self._copy_result(copy.name) for copy in self.job.to} if state is None else {}
+        copies = (
+            {copy.name: self.dead.get(copy.name) or self._copy_result(copy.name) for copy in self.job.to}
+            if state is None
+            else {}
+        )
         return DayResult(
             job=self.job.name,
             day=self.day,
@@ -293,24 +305,7 @@ class DayWork:
             self.world.ledger.write_day(self.lease, day_row(self.world, self.job, self.day, result, state))
 
     def _say(self, text: str, *values: object) -> None:
-        self.world.log.info("%s: " + text, self.label, *values)
-
-
-class _Surviving:
-    """A stretch of work on one copy: an outage there ends that copy, not the day."""
-
-    def __init__(self, day: DayWork, name: str) -> None:
-        self._day = day
-        self._name = name
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
-        if not isinstance(error, GatewayError):
-            return False
-        self._day._lose(self._name, error)
-        return True
+        self.world.log.info("%s: %s", self.label, text % values)
 
 
 def batches(claims: Sequence[RemoteFile]) -> Iterator[list[RemoteFile]]:
@@ -325,5 +320,3 @@ def batches(claims: Sequence[RemoteFile]) -> Iterator[list[RemoteFile]]:
         size += claim.size
     if batch:
         yield batch
-
-

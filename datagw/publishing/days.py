@@ -58,5 +58,3 @@ def days_to_plan(job: Job, world: World, gateway: Gateway, asked: Sequence[date]
     left_open = [day for day in world.ledger.open_days(job.name) if day is not None]
     now = world.now()
     return sorted(day for day in {*found, *left_open} if job.is_over(day, now) and (first is None or day >= first))
-
-

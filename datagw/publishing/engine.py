@@ -11,12 +11,13 @@ from datagw.gateways.base import Gateway
 from datagw.gateways.retries import wait as pause
 from datagw.jobs import Job
 from datagw.ledger import FailureRow, Held, Lease
+from datagw.ledger.rows import RunState
 from datagw.publishing.day import DayWork
 from datagw.publishing.days import days_to_plan
 from datagw.publishing.looking import is_busy, look_at_copy, look_at_source, remember
+from datagw.publishing.outcome import day_row
 from datagw.publishing.planning import Wish, make_plan
 from datagw.publishing.plans import Action, DayPlan
-from datagw.publishing.outcome import day_row
 from datagw.publishing.results import CopyResult, DayResult
 from datagw.publishing.world import World
 
@@ -28,7 +29,9 @@ class LeaseHeld(DatagwError):
 
     def __init__(self, job: str, held: Held) -> None:
         owner = held.owner
-        super().__init__(f"run {held.run} (pid {owner.pid} on {owner.host}) is at work on {job}; try again when it has ended")
+        super().__init__(
+            f"run {held.run} (pid {owner.pid} on {owner.host}) is at work on {job}; try again when it has ended"
+        )
         self.run = held.run
         self.owner = owner
 
@@ -178,7 +181,7 @@ def _connected(job: Job, world: World, stack: ExitStack, run: _Run | None = None
     return connected
 
 
-def _state_of(results: Sequence[DayResult]) -> tuple[str, str | None]:
+def _state_of(results: Sequence[DayResult]) -> tuple[RunState, str | None]:
     failed = [result for result in results if result.state == "failed"]
     if not failed:
         return "done", None

@@ -25,7 +25,9 @@ _BATCH = 500
 class Freeing:
     """Deletes source files of one day, one by one, each only if every copy of that very version is proven now."""
 
-    def __init__(self, world: World, job: Job, day: date | None, source: Gateway, lease: Lease, works: Sequence[CopyWork]) -> None:
+    def __init__(
+        self, world: World, job: Job, day: date | None, source: Gateway, lease: Lease, works: Sequence[CopyWork]
+    ) -> None:
         self.world = world
         self.job = job
         self.day = day
@@ -52,7 +54,7 @@ class Freeing:
             receipts = {claim.path: work.receipts.get(claim.path) for claim in kept}
             strong = [claim for claim in kept if _proves(receipts[claim.path], claim)]
             seen = work.gateway.stat_many([_destination(receipts[claim.path]) for claim in strong])
-            kept = []
+            kept = list[RemoteFile]()
             for claim, look in zip(strong, seen, strict=True):
                 receipt = receipts[claim.path]
                 if receipt is not None and self._is_there(work, receipt, look):
@@ -177,7 +179,7 @@ def remove_empty_folders(source: Gateway, base: str, folders: Sequence[str], *, 
     """Removes what is empty below `base`, deepest first; never `base` itself unless asked, never what is not empty."""
     below = {folder for folder in folders if folder.startswith(f"{base}/") or not base}
     for folder in list(below):
-        while (folder := parent(folder)) and folder != base and (not base or folder.startswith(f"{base}/")):  # noqa: PLW2901
+        while (folder := parent(folder)) and folder != base and (not base or folder.startswith(f"{base}/")):
             below.add(folder)
     ordered = sorted(below, key=lambda folder: folder.count("/"), reverse=True)
     return sum(source.rmdir(folder) for folder in [*ordered, *([base] if base_too else [])])
@@ -189,5 +191,3 @@ def _proves(receipt: Receipt | None, claim: RemoteFile) -> bool:
 
 def _destination(receipt: Receipt | None) -> str:
     return receipt.destination if receipt is not None else ""
-
-

@@ -63,7 +63,9 @@ def require_root(job: Job, gateway: Gateway) -> None:
     try:
         found = gateway.stat(root)
     except NotFound as error:
-        raise Unavailable("the source root is not there; is the disk mounted, the folder made?", path=root, gateway=gateway.name) from error
+        raise Unavailable(
+            "the source root is not there; is the disk mounted, the folder made?", path=root, gateway=gateway.name
+        ) from error
     if found.kind not in ("folder", "symlink") and job.source.pattern.exact is None:
         raise Unavailable("the source root is not a folder", path=root, gateway=gateway.name)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from datagw.errors import GatewayError, NotFound
 from datagw.files import join, part_name
@@ -63,7 +63,11 @@ def set_marker(world: World, lease: Lease, job: Job, day: date | None, copy: str
 def remove_marker(world: World, lease: Lease, row: MarkerRow, gateway: Gateway) -> None:
     """Takes our marker away, unless another day or job of this ledger still needs it there; file first, row last."""
     lease.check()
-    others = [other for other in world.ledger.markers_at(row.gateway, row.path) if (other.job, other.day) != (row.job, row.day)]
+    others = [
+        other
+        for other in world.ledger.markers_at(row.gateway, row.path)
+        if (other.job, other.day) != (row.job, row.day)
+    ]
     held = _read(gateway, row.path)
     mine = held is not None and held.get("ledger") == world.ledger.id and not others
     for error in gateway.rm_many([*([row.path] if mine else []), _part(row)]):
@@ -79,7 +83,13 @@ def _part(row: MarkerRow) -> str:
 
 def _text(world: World, job: Job) -> bytes:
     owner = Owner.current()
-    content = {"datagw": "not complete yet", "ledger": world.ledger.id, "job": job.name, "run": world.run, **asdict(owner)}
+    content = {
+        "datagw": "not complete yet",
+        "ledger": world.ledger.id,
+        "job": job.name,
+        "run": world.run,
+        **asdict(owner),
+    }
     return json.dumps(content).encode() + b"\n"
 
 
@@ -94,10 +104,10 @@ def _read(gateway: Gateway, path: str) -> dict[str, Any] | None:
             raise
         return {}
     try:
-        held = json.loads(text)
+        held: Any = json.loads(text)
     except ValueError:
         return {}
-    return held if isinstance(held, dict) and "ledger" in held else {}
+    return cast("dict[str, Any]", held) if isinstance(held, dict) and "ledger" in held else {}
 
 
 def _is_ours(held: dict[str, Any], job: Job, ledger: Ledger) -> bool:

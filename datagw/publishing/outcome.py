@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import date
 
-from datagw.errors import GatewayError, printable
+from datagw.errors import GatewayError
 from datagw.jobs import Job
 from datagw.ledger import DayRow, FailureRow, Receipt
 from datagw.publishing.copying import CopyWork
@@ -78,11 +78,11 @@ def day_row(world: World, job: Job, day: date | None, result: CopyResult, state:
     )
 
 
-def manifest(receipts: Sequence[Receipt]) -> str | None:
-    """SHA-256 over a line `sha256  destination` for each file in the order of names; of nothing, where a day is empty."""
+def manifest(receipts: Sequence[Receipt]) -> str:
+    """SHA-256 over a line `sha256  source path` for each file in the order of names: equal for all copies of a day."""
     digest = hashlib.sha256()
-    for receipt in sorted(receipts, key=lambda receipt: receipt.destination):
-        digest.update(f"{receipt.sha256}  {printable(receipt.destination)}\n".encode())
+    for receipt in sorted(receipts, key=lambda receipt: receipt.source):
+        digest.update(f"{receipt.sha256}  {receipt.source}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

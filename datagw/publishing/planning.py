@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from datagw.files import RemoteFile
+from datagw.files import RemoteFile, parent
 from datagw.jobs import Copy, Job
 from datagw.ledger import Receipt
 from datagw.publishing.plans import DUE, Action, DayPlan, type_of_day
@@ -74,8 +74,8 @@ class Wish:
 
 @dataclass(slots=True)
 class _Draft:
-    actions: list[Action] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    actions: list[Action] = field(default_factory=list[Action])
+    notes: list[str] = field(default_factory=list[str])
 
 
 def make_plan(
@@ -158,7 +158,7 @@ def _decide(sight: CopySight, file: SourceFile, known: Remembered, wish: Wish) -
     return _compare_or_send(sight, there, claim, ours, why)
 
 
-def _compare_or_send(sight: CopySight, there: RemoteFile, claim: RemoteFile, ours: bool, why: str) -> tuple[str, str]:  # noqa: FBT001
+def _compare_or_send(sight: CopySight, there: RemoteFile, claim: RemoteFile, ours: bool, why: str) -> tuple[str, str]:
     if there.size == claim.size:
         return "adopt", f"{why}, of equal size: compared, adopted if equal"
     if sight.copy.overwrite or ours:
@@ -214,8 +214,8 @@ def _deletes(job: Job, source: SourceSight, actions: list[Action], known: Rememb
 def _taken_away(sight: CopySight, source: SourceSight, known: Remembered) -> Iterator[str]:
     """Freed files whose copy is not there any more: told, not failed, for there is nothing left to send."""
     present = {file.claim.path for file in source.files}
-    folders = {path.rpartition("/")[0] for path in sight.destinations.values()}
+    folders = {parent(path) for path in sight.destinations.values()}
     for (copy, path), receipt in known.receipts.items():
-        if copy == sight.copy.name and path not in present and receipt.destination not in sight.entries:
-            if receipt.destination.rpartition("/")[0] in folders:
-                yield f"{receipt.destination}: published from a source that is gone, and taken away since"
+        freed = copy == sight.copy.name and path not in present
+        if freed and receipt.destination not in sight.entries and parent(receipt.destination) in folders:
+            yield f"{receipt.destination}: published from a source that is gone, and taken away since"

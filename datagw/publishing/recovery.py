@@ -23,7 +23,9 @@ from datagw.publishing.world import World
 _STALE_AFTER = 3600 * 1_000_000_000  # ns; an unknown part that is younger may be another ledger's, at work
 
 
-def recover(world: World, job: Job, day: date | None, lease: Lease, source: Gateway, copies: Mapping[str, Gateway]) -> None:
+def recover(
+    world: World, job: Job, day: date | None, lease: Lease, source: Gateway, copies: Mapping[str, Gateway]
+) -> None:
     """Puts the day in order before it is planned again. An outage of one place leaves its intents for the next run."""
     intents = world.ledger.intents(job.name, day)
     _recover_asides(world, lease, source, [intent for intent in intents if intent.copy == ""])
@@ -79,7 +81,9 @@ def _recover_parts(world: World, lease: Lease, gateway: Gateway, intents: Sequen
         forget.append(intent)
     world.ledger.write_receipts(lease, receipts, forget)
     if receipts:
-        world.log.info("%d files had been published by a run that could not write it down: receipts written", len(receipts))
+        world.log.info(
+            "%d files had been published by a run that could not write it down: receipts written", len(receipts)
+        )
 
 
 def _put_in_order(gateway: Gateway, intent: Intent, final: RemoteFile | GatewayError) -> None:
@@ -92,7 +96,9 @@ def _put_in_order(gateway: Gateway, intent: Intent, final: RemoteFile | GatewayE
         raise error
 
 
-def remove_unclaimed_parts(world: World, lease: Lease, gateway: Gateway, sight: CopySight, plan: DayPlan, claimed: set[str]) -> None:
+def remove_unclaimed_parts(
+    world: World, lease: Lease, gateway: Gateway, sight: CopySight, plan: DayPlan, claimed: set[str]
+) -> None:
     """Removes parts of ours that no version claims any more, and old ones of nobody known; never a live one."""
     mine = {i.part: i for i in world.ledger.intents(plan.job, plan.day, sight.copy.name)}
     known = {intent.part for intent in world.ledger.all_intents(plan.job)}

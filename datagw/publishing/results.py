@@ -11,7 +11,7 @@ state_of_day = Literal["published", "empty", "missing", "failed", "unfinished", 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One published file, for tables: paths on the gateways, size in bytes, what was done (`sent` `adopted` `skipped`)."""
+    """One published file, for tables: paths on the gateways, size in bytes, what was done (`sent`, `adopted`…)."""
 
     source: str
     destination: str
@@ -35,8 +35,8 @@ class CopyResult:
     """One copy of one day.
 
     `files` and `bytes` count everything that is proven there by the end, `sent_*` what moved in this run; `manifest` is
-    the SHA-256 over the day's sorted lines `sha256  relative path` (of the file itself where the job has one file and
-    no days), None where nothing is proven; `verification` is the weakest of its files; `rows` holds the first 100.
+    the SHA-256 over the day's sorted lines `sha256  source path`, equal for all copies, None where the place was out of
+    reach; `verification` is the weakest of its files; `rows` holds the first 100.
     """
 
     copy: str
@@ -76,7 +76,7 @@ class DayResult:
     job: str
     day: date | None
     state: state_of_day
-    copies: dict[str, CopyResult] = field(default_factory=dict)
+    copies: dict[str, CopyResult] = field(default_factory=dict[str, CopyResult])
     deleted: int = 0
     late: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

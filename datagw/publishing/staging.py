@@ -21,7 +21,7 @@ _SPARE = 16 << 20  # bytes that are left to the disk
 
 
 def stage(world: World, source: Gateway, claims: Sequence[RemoteFile]) -> Iterator[StagedFile | GatewayError]:
-    """Each file in hand, in the order asked: a local one where it stands, others whole and hashed in the run's folder."""
+    """Each file in hand, in the order asked: a local one where it stands, others whole in the run's folder."""
     if source.type == "local":
         yield from (in_place(source, claim) for claim in claims)
         return
@@ -29,7 +29,9 @@ def stage(world: World, source: Gateway, claims: Sequence[RemoteFile]) -> Iterat
     needed = sum(claim.size for claim in claims)
     free = space_left(world.tmp_dir)
     if needed + _SPARE > free:
-        message = f"{needed:,} bytes are to be staged, but only {free:,} are free; free some, or set tmp_dir to another disk"
+        message = (
+            f"{needed:,} bytes are to be staged, but only {free:,} are free; free some, or set tmp_dir to another disk"
+        )
         raise Rejected(message, path=str(world.tmp_dir), gateway="tmp_dir")
     yield from source.get_many(claims, world.tmp_dir)
 

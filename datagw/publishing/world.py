@@ -48,7 +48,7 @@ def _now() -> datetime:
 class World:
     """The surroundings of a run.
 
-    `tmp_dir` is where this run stages (its own folder, made and removed by whoever made the world); `run` is the id that
+    `tmp_dir` is where this run stages (its own folder, removed by whoever made the world); `run` is the id that its
     receipts carry (Dagster's run id, or a fresh one); `should_abort` is asked at least once a second.
     """
 

@@ -96,7 +96,9 @@ class Station:
             os.utime(target, (mtime, mtime))
         return target
 
-    def run(self, *days: date | None, world: dict[str, Any] | None = None, asked: dict[str, Any] | None = None, **job: Any) -> list[DayResult]:
+    def run(
+        self, *days: date | None, world: dict[str, Any] | None = None, asked: dict[str, Any] | None = None, **job: Any
+    ) -> list[DayResult]:
         """Publishes these days (by default the one day of most tests)."""
         wanted = list(days) or [DAY]
         return list(publish(self.job(**job), wanted, self.world(**(world or {})), **(asked or {})))
@@ -112,11 +114,17 @@ class Station:
     def there(self, folder: str = "") -> dict[str, bytes]:
         """Everything at the archive, datagw's own names and markers too, by path."""
         place = self.archive.using()
-        return {entry.path: place.read(entry.path) for entry in place.ls(folder, recursive=True) if entry.kind == "file"}
+        return {
+            entry.path: place.read(entry.path) for entry in place.ls(folder, recursive=True) if entry.kind == "file"
+        }
 
     def left(self) -> dict[str, bytes]:
         """Everything that is still at the station."""
-        return {str(path.relative_to(self.data)): path.read_bytes() for path in sorted(self.data.rglob("*")) if path.is_file()}
+        return {
+            str(path.relative_to(self.data)): path.read_bytes()
+            for path in sorted(self.data.rglob("*"))
+            if path.is_file()
+        }
 
     def receipts(self) -> list[Any]:
         """All receipts, old ones too."""

@@ -298,7 +298,9 @@ def test_a_remote_source_is_staged_and_the_staging_is_empty_after(tmp_path: Path
     assert result.state == "published"
     assert station.there() == {"days/20260201/a": b"a" * 1000, "days/20260201/b/c": b"b/c" * 1000}
     assert [entry.path for entry in source.ls(recursive=True)] == []
-    assert [path for path in (tmp_path / "staging").rglob("*") if path.name != ".datagw-staging" and path.is_file()] == []
+    assert [
+        path for path in (tmp_path / "staging").rglob("*") if path.name != ".datagw-staging" and path.is_file()
+    ] == []
 
 
 def test_the_run_and_its_end_are_on_record(station: Station) -> None:
