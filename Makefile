@@ -55,8 +55,8 @@ format: setup ## formats the code and mends what can be mended
 lock: setup ## requirements.lock again, from pyproject.toml (UPGRADE=1 takes the newest of everything)
 	$(VENV)/bin/uv pip compile --quiet $(if $(UPGRADE),--upgrade) $(LOCK) -o requirements.lock >/dev/null
 
-demo: setup ## servers, a week of data, the proof, the UI (ONCE=1 ends after the proof, JOB=… takes one job)
-	$(VENV)/bin/datagw demo $(if $(ONCE),--once) $(if $(JOB),--job $(JOB))
+demo: setup ## servers, a week of data, the proof, the UI (ONCE=1 ends after the proof; ARGS=…)
+	$(VENV)/bin/datagw demo $(if $(ONCE),--once) $(ARGS)
 
 bench: setup ## what it costs, measured
 	$(VENV)/bin/python -m benchmarks $(ARGS)
