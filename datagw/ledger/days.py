@@ -31,6 +31,12 @@ class Days(Store):
         with self.reading() as connection:
             return [DayRow(*row) for row in connection.execute(wanted)]
 
+    def days_on(self, job: str, day: date | None) -> list[DayRow]:
+        """What one day has come to, at each copy."""
+        wanted = select(*_columns(days, DayRow)).where(days.c.job == job, days.c.day == day).order_by(days.c.copy)
+        with self.reading() as connection:
+            return [DayRow(*row) for row in connection.execute(wanted)]
+
     def open_days(self, job: str) -> list[date | None]:
         """The days that failed, or were left unfinished, at any copy, oldest first."""
         wanted = select(days.c.day).where(days.c.job == job, days.c.state.in_(["failed", "unfinished"]))
@@ -58,6 +64,11 @@ class Markers(Store):
         """The markers of a job."""
         with self.reading() as connection:
             return _select_markers(connection, [markers.c.job == job])
+
+    def markers_on(self, job: str, day: date | None) -> list[MarkerRow]:
+        """The markers of one day of a job."""
+        with self.reading() as connection:
+            return _select_markers(connection, [markers.c.job == job, markers.c.day == day])
 
     def markers_at(self, gateway: str, path: str) -> list[MarkerRow]:
         """The markers, of any job, that claim this path."""

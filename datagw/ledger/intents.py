@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import date
 from typing import Any
@@ -48,10 +48,25 @@ class Intents(Store):
         with self.reading() as connection:
             return _select(connection, conditions)
 
+    def claimed(self, gateway: str, parts: Iterable[str]) -> set[str]:
+        """Those of the parts on a gateway that any job has an intent for."""
+        with self.reading() as connection:
+            return {
+                part
+                for chunk in chunks(set(parts))
+                for part in connection.execute(
+                    select(intents.c.part).where(intents.c.gateway == gateway, _claims(chunk))
+                ).scalars()
+            }
+
     def all_intents(self, job: str) -> list[Intent]:
         """The intents of all days of a job."""
         with self.reading() as connection:
             return _select(connection, [intents.c.job == job])
+
+
+def _claims(parts: Sequence[str]) -> ColumnElement[bool]:
+    return intents.c.hash.in_([short_hash(part) for part in parts])
 
 
 def delete_intents(connection: Connection, parts: Sequence[Intent]) -> None:

@@ -44,7 +44,7 @@ class CopyWork:
     seconds: float = 0.0
     done: dict[str, str] = field(default_factory=dict[str, str])
     failures: list[FileFailure] = field(default_factory=list[FileFailure])
-    late: list[str] = field(default_factory=list[str])
+    late: dict[str, str] = field(default_factory=dict[str, str])
     dead: GatewayError | None = None
 
     # ---- adopting
@@ -214,7 +214,7 @@ class CopyWork:
 
     def _not_sent(self, path: str, error: GatewayError) -> None:
         if isinstance(error, Changed) or (isinstance(error, NotFound) and error.path == path):
-            self.late.append(str(error))
+            self.late[path] = str(error)
             self.world.log.info("%s", error)
         elif isinstance(error, Unavailable):
             self.dead = error

@@ -44,7 +44,7 @@ class DayWork:
         self.label = day.isoformat() if day else job.name
         self.works: dict[str, CopyWork] = {}
         self.dead: dict[str, CopyResult] = {}
-        self.late: list[str] = []
+        self.late: dict[str, str] = {}
         self.errors: list[FileFailure] = []
         self.notes: list[str] = []
         self.deleted = 0
@@ -189,8 +189,9 @@ class DayWork:
     # ---- the end of the day
 
     def _conclude(self, plan: DayPlan, sight: SourceSight) -> DayResult:
-        self.late += [line for work in self.works.values() for line in work.late]
-        self.late += [f"{action.source.path}: {action.reason}" for action in plan.of("wait")]
+        for work in self.works.values():
+            self.late |= work.late
+        self.late |= {action.source.path: f"{action.source.path}: {action.reason}" for action in plan.of("wait")}
         if plan.due:
             self._look_again(sight)
         if self._clean:
@@ -203,7 +204,7 @@ class DayWork:
         result = self._result(None)
         if plan.due:
             self._write_rows(None)
-        for line in self.late:
+        for line in self.late.values():
             self._say("for the next run: %s", line)
         self._say("done (%s)", result.state)
         return result
@@ -217,15 +218,14 @@ class DayWork:
         """Files that came or changed while the day was sent: not a failure; the next run takes them."""
         before = {file.claim.path: file.claim.version for file in sight.files}
         after = look_at_source(self.job, self.day, self.source, self.world.ledger)
-        told = " ".join(self.late)
         for file in after.files:
             path = file.claim.path
-            if before.get(path) != file.claim.version and path not in told:
-                self.late.append(f"{path}: {'changed' if path in before else 'came'} while the day was sent")
+            if before.get(path) != file.claim.version and path not in self.late:
+                self.late[path] = f"{path}: {'changed' if path in before else 'came'} while the day was sent"
 
     def _remove_markers(self, *, source: bool) -> None:
-        for row in self.world.ledger.markers(self.job.name):
-            if row.day == self.day and (row.copy == "") == source:
+        for row in self.world.ledger.markers_on(self.job.name, self.day):
+            if (row.copy == "") == source:
                 remove_marker(self.world, self.lease, row, self.gateways[row.gateway])
                 self._say("marker removed: %s:%s", row.gateway, row.path)
 
@@ -240,7 +240,7 @@ class DayWork:
         freeing = Freeing(self.world, self.job, self.day, self.source, self.lease, works)
         freeing.free(ready)
         self.deleted = len(freeing.deleted)
-        self.late += freeing.late
+        self.late |= freeing.late
         self.errors += freeing.failures
         self._say("source removed: %d files", self.deleted)
 
@@ -261,7 +261,7 @@ class DayWork:
 
     def _source_trouble(self, path: str, error: GatewayError) -> None:
         if isinstance(error, Changed | NotFound):
-            self.late.append(str(error))
+            self.late[path] = str(error)
         else:
             for work in self.works.values():
                 work.failed(path, error)
@@ -291,7 +291,7 @@ class DayWork:
             state=state or worst([*(copy.state for copy in copies.values()), *(["failed"] if self.errors else [])]),  # type: ignore[arg-type]
             copies=copies,
             deleted=self.deleted,
-            late=tuple(self.late),
+            late=tuple(self.late.values()),
             notes=tuple(self.notes),
             error="; ".join(failure.error for failure in self.errors[:3]) or None,
         )

@@ -35,7 +35,7 @@ class Freeing:
         self.lease = lease
         self.works = works
         self.deleted: list[str] = []
-        self.late: list[str] = []
+        self.late: dict[str, str] = {}
         self.failures: list[FileFailure] = []
 
     def free(self, files: Sequence[SourceFile]) -> None:
@@ -60,7 +60,7 @@ class Freeing:
                 if receipt is not None and self._is_there(work, receipt, look):
                     kept.append(claim)
                 else:
-                    self._later(f"{_destination(receipt)}: the copy is not as it was proven; {claim.path} stays")
+                    self._later(claim.path, f"its copy at {_destination(receipt)} is not as it was proven; it stays")
             self._make_durable(work, [receipts[claim.path] for claim in kept])
         return kept
 
@@ -103,7 +103,7 @@ class Freeing:
             if outcome is not None:
                 self._failed(intent.source, f"cannot be put aside to be deleted: {outcome.message}")
             elif put_back_if_changed(self.source, intent):
-                self._later(f"{intent.source}: changed or opened since it was published; it stays")
+                self._later(intent.source, "changed or opened since it was published; it stays")
             else:
                 ready.append(intent)
         for intent, gone in zip(ready, self.source.rm_many([intent.part for intent in ready]), strict=True):
@@ -126,7 +126,7 @@ class Freeing:
             if isinstance(found, RemoteFile) and found.version == claim.version:
                 same.append(claim)
             elif isinstance(found, RemoteFile):
-                self._later(f"{claim.path}: changed since it was published; it stays, and is sent by the next run")
+                self._later(claim.path, "changed since it was published; it stays, and is sent by the next run")
         return same
 
     def _intent(self, claim: RemoteFile) -> Intent:
@@ -152,9 +152,9 @@ class Freeing:
         row = FailureRow(self.job.name, self.day, None, path, text, self.world.now(), self.world.run)
         self.world.ledger.write_failures([row])
 
-    def _later(self, text: str) -> None:
-        self.late.append(text)
-        self.world.log.warning("%s", text)
+    def _later(self, path: str, text: str) -> None:
+        self.late[path] = f"{path}: {text}"
+        self.world.log.warning("%s", self.late[path])
 
 
 def put_back_if_changed(source: Gateway, intent: Intent) -> bool:

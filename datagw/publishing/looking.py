@@ -101,11 +101,11 @@ def listed(gateway: Gateway, folder: str) -> dict[str, RemoteFile]:
 
 def remember(job: Job, day: date | None, ledger: Ledger) -> Remembered:
     """What the ledger knows of the day."""
-    recorded = {row.copy: row.state for row in ledger.days(job.name) if row.day == day}
+    recorded = {row.copy: row.state for row in ledger.days_on(job.name, day)}
     loose = None
     if any(state in ("unfinished", "failed") for state in recorded.values()):
         loose = "an earlier run did not finish this day"
-    elif any(row.day == day for row in ledger.markers(job.name)):
+    elif ledger.markers_on(job.name, day):
         loose = "markers of an earlier run still stand"
     elif ledger.intents(job.name, day):
         loose = "an earlier run was interrupted"

@@ -101,14 +101,14 @@ def remove_unclaimed_parts(
 ) -> None:
     """Removes parts of ours that no version claims any more, and old ones of nobody known; never a live one."""
     mine = {i.part: i for i in world.ledger.intents(plan.job, plan.day, sight.copy.name)}
-    known = {intent.part for intent in world.ledger.all_intents(plan.job)}
     now = world.now().timestamp() * 1e9
-    stale: list[str] = []
-    for path, entry in sight.entries.items():
-        if entry.kind != "file" or not is_own_name(path) or not path.endswith(".part") or path in claimed:
-            continue
-        if path in mine or (path not in known and entry.mtime_ns is not None and now - entry.mtime_ns > _STALE_AFTER):
-            stale.append(path)
+    old = {
+        path
+        for path, entry in sight.entries.items()
+        if is_own_name(path) and path.endswith(".part") and now - (entry.mtime_ns or now) > _STALE_AFTER
+    }
+    nobodys = old - world.ledger.claimed(gateway.name, old)
+    stale = sorted((nobodys | set(mine)) - claimed)
     for path, error in zip(stale, gateway.rm_many(stale), strict=True):
         if error is not None and not isinstance(error, NotFound):
             world.log.warning("%s: a part that is not needed any more cannot be removed: %s", path, error)
