@@ -69,11 +69,15 @@ class Gateway(BaseModel):
 
     type: ClassVar[str]
 
-    root: str = Field("", description="Folder that all paths of this gateway start at; it must exist.")
-    timeout: float = Field(30, gt=0, description="Seconds without an answer until the place counts as unreachable.")
-    connections: int = Field(1, ge=1, le=64, description="Connections in flight at once within a run.")
-    bandwidth: int | None = Field(None, gt=0, description="Bytes per second at most.")
-    mode: Mode | None = Field(None, description="Permissions of published files, in octal; else the place's default.")
+    root: str = Field(default="", description="Folder that all paths of this gateway start at; it must exist.")
+    timeout: float = Field(
+        default=30, gt=0, description="Seconds without an answer until the place counts as unreachable."
+    )
+    connections: int = Field(default=1, ge=1, le=64, description="Connections in flight at once within a run.")
+    bandwidth: int | None = Field(default=None, gt=0, description="Bytes per second at most.")
+    mode: Mode | None = Field(
+        default=None, description="Permissions of published files, in octal; else the place's default."
+    )
 
     _live: Live = PrivateAttr()
 

@@ -35,7 +35,7 @@ class Local(Gateway):
 
     type: ClassVar[str] = "local"
 
-    root: str = Field("/", description="Folder that all paths of this gateway start at; it must exist.")
+    root: str = Field(default="/", description="Folder that all paths of this gateway start at; it must exist.")
 
     @property
     @override

@@ -58,17 +58,22 @@ class Sftp(Gateway):
 
     type: ClassVar[str] = "sftp"
 
-    root: str = Field("", description="Folder that all paths start at; a relative one starts at the login folder.")
-    host: str = Field(min_length=1, description="Name or address of the server.")
-    port: int = Field(22, ge=1, le=65535, description="TCP port.")
-    username: str = Field(default_factory=getpass.getuser, description="Login name; else that of the current user.")
-    password: Secret | None = Field(None, description="Reference to the password.")
-    private_key: str | None = Field(
-        None, description="Path of a private key; else an ssh agent is asked, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa."
+    root: str = Field(
+        default="", description="Folder that all paths start at; a relative one starts at the login folder."
     )
-    passphrase: Secret | None = Field(None, description="Reference to the passphrase of the private key.")
-    known_hosts: str = Field("~/.ssh/known_hosts", description="File with the keys of known servers.")
-    keepalive: float = Field(30, ge=0, description="Seconds of silence after which a sign of life is sent; 0 for none.")
+    host: str = Field(min_length=1, description="Name or address of the server.")
+    port: int = Field(default=22, ge=1, le=65535, description="TCP port.")
+    username: str = Field(default_factory=getpass.getuser, description="Login name; else that of the current user.")
+    password: Secret | None = Field(default=None, description="Reference to the password.")
+    private_key: str | None = Field(
+        default=None,
+        description="Path of a private key; else an ssh agent is asked, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa.",
+    )
+    passphrase: Secret | None = Field(default=None, description="Reference to the passphrase of the private key.")
+    known_hosts: str = Field(default="~/.ssh/known_hosts", description="File with the keys of known servers.")
+    keepalive: float = Field(
+        default=30, ge=0, description="Seconds of silence after which a sign of life is sent; 0 for none."
+    )
     insecure: bool = Field(default=False, description="Take any host key: whoever answers is believed.")
 
     @override
