@@ -16,6 +16,7 @@ from datagw.jobs.words import unknown_key
 _WORDS = {
     "missing": "is required",
     "string_type": "is a text in quotes",
+    "string_too_short": "is not empty",
     "int_type": "is a whole number",
     "int_parsing": "is a whole number",
     "int_from_float": "is a whole number",

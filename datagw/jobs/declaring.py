@@ -22,6 +22,8 @@ _QUANTITIES: Mapping[str, Callable[[object], float]] = {
     "bandwidth": rate,
     "timeout": lambda text: duration(text).total_seconds(),
 }
+_PATHS = ("private_key", "known_hosts", "ca_file")
+"""Paths on this machine: relative ones start at the job file, as secret files and local roots do."""
 
 
 def declared(name: str, given: object, base: Path, report: Report) -> Gateway | None:
@@ -57,8 +59,9 @@ def _made(kind: str, name: str, table: dict[str, Any], base: Path, report: Repor
             except ValueError as error:
                 report.add((*path, key), str(error))
                 del table[key]
-    if kind == "local" and isinstance(table.get("root"), str):
-        table["root"] = os.path.join(base, os.path.expanduser(table["root"]))
+    for key in (*_PATHS, *(["root"] if kind == "local" else [])):
+        if isinstance(table.get(key), str) and table[key]:
+            table[key] = os.path.join(base, os.path.expanduser(table[key]))
     try:
         model = gateways.load(kind)
     except ConfigError as error:

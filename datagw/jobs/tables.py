@@ -170,10 +170,12 @@ class CopyTable(Table):
     name: Annotated[str | None, BeforeValidator(_copy_name)] = Field(
         None, description="The copy's name, and its asset's. Default: the gateway's."
     )
-    verify: Verify | None = Field(None, description="As the job's, for this copy.")
-    marker: Marker = Field(None, description="As the job's, for this copy.")
-    overwrite: StrictBool | None = Field(None, description="As the job's, for this copy.")
-    if_gone: IfGone | None = Field(None, description="As the job's, for this copy.")
+    verify: Verify | None = Field(None, description="Proof that this copy needs. Default: the job's.")
+    marker: Marker = Field(None, description="Marker beside this copy. Default: the job's.")
+    overwrite: StrictBool | None = Field(
+        None, description="Whether this copy replaces a file at its final name. Default: the job's."
+    )
+    if_gone: IfGone | None = Field(None, description="When this copy was taken away. Default: the job's.")
     mode: Annotated[int | None, BeforeValidator(octal)] = Field(
         None, description='Permissions of the published files, in octal: `"0640"`. Default: the gateway\'s.'
     )
