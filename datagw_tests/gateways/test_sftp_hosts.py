@@ -73,7 +73,9 @@ def test_a_revoked_key_is_never_believed(file: Path) -> None:
 
 
 def test_authorities_comments_and_rubbish_are_passed_over(file: Path) -> None:
-    path = write(file, "# a comment\n", "\n", "h ssh-ed25519\n", "h ssh-ed25519 ???\n", line("h", ED, "@cert-authority "))
+    path = write(
+        file, "# a comment\n", "\n", "h ssh-ed25519\n", "h ssh-ed25519 ???\n", line("h", ED, "@cert-authority ")
+    )
     assert judge(path, "h", 22, ED) == "unknown"
 
 

@@ -84,7 +84,9 @@ class Chaos:
         pair = (writer, far_writer)
         self._open.add(pair)
         try:
-            await asyncio.gather(self._carry(reader, far_writer, pair, True), self._carry(far_reader, writer, pair, False))
+            await asyncio.gather(
+                self._carry(reader, far_writer, pair, True), self._carry(far_reader, writer, pair, False)
+            )
         finally:
             self._open.discard(pair)
             for one in pair:

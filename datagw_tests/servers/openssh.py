@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-import select
 import shutil
 import socket
 import subprocess
-import time
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -59,6 +58,8 @@ class OpenSSH:
         self.authorized = folder / "authorized_keys"
         self.authorized.write_bytes((folder / "id_user.pub").read_bytes())
         self.known_hosts = folder / "known_hosts"
+        self.log = folder / "sshd.log"
+        self.subsystem = "sftp internal-sftp"
         self._command = list(command)  # as another user: ["setpriv", "--reuid=…"]
         self._kinds = list(host_keys)
         self._process: subprocess.Popen[bytes] | None = None
@@ -112,7 +113,7 @@ class OpenSSH:
             "KbdInteractiveAuthentication no",
             "PermitRootLogin prohibit-password",
             "MaxStartups 100",
-            "Subsystem sftp internal-sftp",
+            f"Subsystem {self.subsystem}",
             *self._extra,
         ]
         config.write_text("\n".join(lines) + "\n")
@@ -120,7 +121,20 @@ class OpenSSH:
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
         )
-        _wait_for_words(self._process, b"Server listening")
+        listening = threading.Event()
+        threading.Thread(target=self._keep_log, args=(self._process, listening), daemon=True).start()
+        if not listening.wait(10) or self._process.poll() is not None:
+            self.kill()
+            raise RuntimeError(f"sshd did not start: {self.log.read_text(errors='replace')}")
+
+    def _keep_log(self, process: subprocess.Popen[bytes], listening: threading.Event) -> None:
+        assert process.stderr is not None
+        with self.log.open("ab", buffering=0) as log, process.stderr as said:
+            for line in said:
+                log.write(line)
+                if b"Server listening" in line:
+                    listening.set()
+        listening.set()  # it has ended
 
     @property
     def running(self) -> bool:
@@ -142,8 +156,6 @@ class OpenSSH:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)
         process.wait(10)
-        if process.stderr is not None:
-            process.stderr.close()
         self._process = None
 
     def __enter__(self) -> Self:
@@ -158,19 +170,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _wait_for_words(process: subprocess.Popen[bytes], words: bytes, seconds: float = 10) -> None:
-    assert process.stderr is not None
-    said = b""
-    end = time.monotonic() + seconds
-    while words not in said:
-        ready, _, _ = select.select([process.stderr], [], [], max(0.0, end - time.monotonic()))
-        chunk = os.read(process.stderr.fileno(), 4096) if ready else b""
-        if not chunk:
-            process.kill()
-            raise RuntimeError(f"sshd did not start: {said.decode(errors='replace')}")
-        said += chunk
 
 
 def _descendants(pid: int) -> list[int]:
