@@ -109,8 +109,9 @@ class Segment:
         elif token.kind == "day":
             digits = name[at : at + _WIDTH[token.value]]
             if len(digits) == _WIDTH[token.value] and digits.isascii() and digits.isdigit():
+                low, high = _RANGE[token.value]
                 got = {token.value: int(digits), **got}
-                if got[token.value] == int(digits):
+                if got[token.value] == int(digits) and low <= int(digits) <= high:
                     yield from self._readings(name, index + 1, at + len(digits), got, seen)
         elif token.kind == "text":
             if name.startswith(token.value, at):

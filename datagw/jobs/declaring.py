@@ -14,12 +14,13 @@ from datagw.errors import ConfigError
 from datagw.gateways.base import Gateway
 from datagw.jobs.complaints import complaints
 from datagw.jobs.problems import nearest_word
-from datagw.jobs.quantities import duration, rate, shown
+from datagw.jobs.quantities import duration, octal, rate, shown
 from datagw.jobs.report import Report
 from datagw.jobs.words import LATER, LATER_IN_A_GATEWAY, LATER_TYPES
 
 _QUANTITIES: Mapping[str, Callable[[object], float]] = {
     "bandwidth": rate,
+    "mode": octal,
     "timeout": lambda text: duration(text).total_seconds(),
 }
 _PATHS = ("private_key", "known_hosts", "ca_file")
@@ -53,7 +54,7 @@ def _made(kind: str, name: str, table: dict[str, Any], base: Path, report: Repor
     path = ("gateways", name)
     before = len(report.found)
     for key in _QUANTITIES.keys() & table.keys():
-        if isinstance(table[key], (str, list)):
+        if key == "mode" or isinstance(table[key], list) or _has_unit(table[key]):
             try:
                 table[key] = _QUANTITIES[key](table[key])
             except ValueError as error:
@@ -74,3 +75,7 @@ def _made(kind: str, name: str, table: dict[str, Any], base: Path, report: Repor
             report.add((*path, *complaint.path), complaint.message, complaint.hint)
         return None
     return made if len(report.found) == before and not report.in_doubt(*path) else None
+
+
+def _has_unit(value: object) -> bool:
+    return isinstance(value, str) and not value.replace(".", "").isdigit()

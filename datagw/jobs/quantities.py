@@ -60,6 +60,15 @@ def rate(text: object) -> int:
     return found
 
 
+def flag(value: object) -> bool:
+    """`true` or `false`; as a text too, for the environment's sake."""
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return value == "true"
+    raise ValueError(f"is true or false; not {shown(value)}")
+
+
 def octal(text: object) -> int:
     """`"0640"` as permissions; raises ValueError that shows how it is written."""
     if not isinstance(text, str) or not re.fullmatch(r"(0o?)?[0-7]{3,4}", text):

@@ -37,14 +37,17 @@ def find(path: Path | None, env: Mapping[str, str]) -> tuple[tuple[Path, ...], P
     there is none.
     """
     asked = path or Path(os.path.expanduser(env.get("DATAGW_JOBS") or DEFAULT))
-    if asked.is_dir():
-        found = tuple(sorted(one for one in asked.glob("*.toml") if not one.name.startswith(".")))
-        if not found:
-            raise ConfigError(f"there is no *.toml in the folder {asked}; `datagw init` writes a job file")
-        return found, asked.absolute()
-    if not asked.exists():
-        raise ConfigError(f"there is no job file {asked}; `datagw init` writes one, `-c FILE` names another")
-    return (asked,), asked.absolute().parent
+    try:
+        if asked.is_dir():
+            found = tuple(sorted(one for one in asked.glob("*.toml") if not one.name.startswith(".")))
+            if not found:
+                raise ConfigError(f"there is no *.toml in the folder {asked}; `datagw init` writes a job file")
+            return found, asked.absolute()
+        if asked.exists():
+            return (asked,), asked.absolute().parent
+    except OSError as error:
+        raise ConfigError(f"the job file {asked} cannot be reached: {error.strerror}") from error
+    raise ConfigError(f"there is no job file {asked}; `datagw init` writes one, `-c FILE` names another")
 
 
 def read(paths: tuple[Path, ...], env: Mapping[str, str], report: Report) -> Tables:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictStr, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationInfo
 
 from datagw.files import MARKER, is_own_name
 from datagw.gateways.patterns import Pattern
@@ -20,7 +20,7 @@ from datagw.gateways.retries import RetryPolicy
 from datagw.gateways.templates import Template
 from datagw.jobs.places import Place, place
 from datagw.jobs.problems import nearest_word
-from datagw.jobs.quantities import duration, octal, period, rate, shown, size
+from datagw.jobs.quantities import duration, flag, octal, period, rate, shown, size
 from datagw.jobs.words import LATER, LATER_WHEN, RESERVED_COPIES, is_cron, name_problem
 
 _OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
@@ -119,6 +119,7 @@ def _tags(value: object) -> dict[str, str]:
     return cast("dict[str, str]", value)
 
 
+Flag = Annotated[bool, BeforeValidator(flag)]
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Period = Annotated[timedelta, BeforeValidator(period)]
 Size = Annotated[int, BeforeValidator(size)]
@@ -155,7 +156,7 @@ class SourceTable(Table):
         default_factory=list[str],
         description='Globs of what is left out, by name or by relative path: `["*.tmp", "raw/*"]`.',
     )
-    hidden: StrictBool = Field(True, description="Whether names with a leading dot are taken; datagw's own never are.")
+    hidden: Flag = Field(True, description="Whether names with a leading dot are taken; datagw's own never are.")
     symlinks: Literal["skip", "follow"] = Field(
         "skip", description="Symbolic links are reported and skipped, or followed within the root."
     )
@@ -172,7 +173,7 @@ class CopyTable(Table):
     )
     verify: Verify | None = Field(None, description="Proof that this copy needs. Default: the job's.")
     marker: Marker = Field(None, description="Marker beside this copy. Default: the job's.")
-    overwrite: StrictBool | None = Field(
+    overwrite: Flag | None = Field(
         None, description="Whether this copy replaces a file at its final name. Default: the job's."
     )
     if_gone: IfGone | None = Field(None, description="When this copy was taken away. Default: the job's.")
@@ -189,7 +190,7 @@ class RetriesTable(Table):
         default=timedelta(seconds=2), description="The first pause; each further one is twice as long."
     )
     cap: Duration = Field(default=timedelta(minutes=5), description="The longest pause.")
-    jitter: StrictBool = Field(default=True, description="Whether each pause is cut by chance, down to a half.")
+    jitter: Flag = Field(default=True, description="Whether each pause is cut by chance, down to a half.")
 
     def policy(self) -> RetryPolicy:
         """The same in seconds."""
@@ -222,13 +223,13 @@ class JobTable(Table):
         "first", description='The first day: `2026-01-31`, or `"first"`, the oldest one found by the first look.'
     )
     grace: Duration = Field(timedelta(hours=1), description="A day may be sent this long after it ended.")
-    delete_source: StrictBool = Field(
+    delete_source: Flag = Field(
         False, description="Delete a source file once every copy of that version is proven by content."
     )
     verify: Verify = Field(
         "content", description='`"content"`: a hash, else the content read back; `"size"`: the size is enough.'
     )
-    overwrite: StrictBool = Field(
+    overwrite: Flag = Field(
         True, description="Whether a file at the final name is replaced; `false` spares what datagw did not write."
     )
     if_gone: IfGone = Field(

@@ -102,6 +102,7 @@ def test_every_key_arrives(read):
         type = "memory"
         bandwidth = "1MB/s"
         timeout = "2m"
+        connections = "4"
         mode = "0600"
         [a]
         source = { at = "m:x/%Y%m%d/", exclude = "*.tmp", hidden = false, symlinks = "follow", min_size = "1kB", max_size = "1.5GiB" }
@@ -275,12 +276,14 @@ def test_the_environment_is_filled_in(read):
         source = { at = "local:/${FOLDER}/${EMPTY:}/", exclude = ["${GLOB:a:b}"] }
         timezone = "${ZONE:Europe/Paris}"
         retries = { max = "${MAX}" }
+        overwrite = "${OVERWRITE:false}"
         description = "a $ {FOLDER} $FOLDER $${FOLDER}"
         """,
         FOLDER="data",
         MAX="3",
     ).jobs["a"]
     assert (job.source.pattern.base, job.source.exclude, job.timezone) == ("data", ("a:b",), "Europe/Paris")
+    assert job.overwrite is False
     assert (job.retries.max, job.description) == (3, "a $ {FOLDER} $FOLDER ${FOLDER}")
 
 

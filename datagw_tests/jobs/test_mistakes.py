@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from datagw.jobs import load, template
+from datagw_tests.jobs.test_loading import EXAMPLE
 
 HEAD = """\
 [gateways.lake]
@@ -265,7 +270,8 @@ IN_A_GATEWAY = [
         'type = "memory"\nbandwidth = ["08:00 2MB/s"]',
         "[gateways.g] bandwidth: a timetable of bandwidths is not in this version",
     ),
-    ('type = "memory"\nmode = "rw"', "[gateways.g] mode:"),
+    ('type = "memory"\nmode = "rw"', "[gateways.g] mode: permissions are octal digits"),
+    ('type = "memory"\nmode = 640', "[gateways.g] mode: permissions are octal digits in quotes"),
     ('type = "memory"\nroot = 5', "[gateways.g] root: is a text in quotes"),
     ('type = "sftp"\nusername = "u"', "[gateways.g] host: is required"),
     (
@@ -408,8 +414,6 @@ def test_what_is_no_toml_is_told_with_its_place_and_what_to_write(read, text, li
 
 
 def test_a_file_that_cannot_be_read_to_its_end_keeps_the_others_from_running_if_it_holds_what_they_need(tmp_path):
-    from datagw.jobs import load
-
     (tmp_path / "a.toml").write_text('[a]\nsource = "local:/a/"\n')
     (tmp_path / "b.toml").write_text("[b]\nx = \n")
     jobs = load(tmp_path, {})
@@ -479,3 +483,51 @@ def test_a_problem_fits_on_a_line_of_a_terminal_whatever_the_file_holds(read):
     jobs = read('["a\\u001b[31m"]\nsource = "local:/a/"\n[b]\nsource = "local:/b/"\nwhen = "x\\ny"\n')
     assert len(jobs.problems) == 2
     assert all(str(problem).isprintable() for problem in jobs.problems)
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_whatever_happens_to_a_job_file_it_is_told_and_never_raised(tmp_path_factory, data):
+    text = data.draw(st.sampled_from([EXAMPLE, TEN, template()]))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text)))
+        cut = data.draw(st.integers(0, 12))
+        put = data.draw(
+            st.sampled_from(
+                [
+                    "",
+                    "\n",
+                    '"',
+                    "'",
+                    "=",
+                    "[",
+                    "]",
+                    "{",
+                    "}",
+                    "#",
+                    " x",
+                    "1",
+                    "a = b",
+                    "${",
+                    "%",
+                    "*",
+                    "/",
+                    "[a]",
+                    "é",
+                    "true",
+                ]
+            )
+        )
+        text = text[:at] + put + text[at + cut :]
+    path = tmp_path_factory.mktemp("any") / "jobs.toml"
+    path.write_text(text, encoding="utf-8")
+    jobs = load(path, {})
+    lines = text.split("\n")
+    for problem in jobs.problems:
+        assert 1 <= problem.line <= len(lines)
+        assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
+        assert problem.message
+    assert not jobs.jobs.keys() & jobs.broken.keys()
+    assert all(set(reasons) <= set(jobs.problems) and reasons for reasons in jobs.broken.values())
+    for job in jobs.jobs.values():
+        assert {job.source.gateway, *(copy.gateway for copy in job.to)} <= jobs.gateways.keys()
