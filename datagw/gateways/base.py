@@ -60,6 +60,7 @@ class Live:
         self.hash_trusted: bool | None = None
         self.folders: set[str] = set()
         self.gaps: set[str] = set()
+        self.lanes: list[Gateway] = []
 
 
 class Gateway(BaseModel):
@@ -126,6 +127,9 @@ class Gateway(BaseModel):
     def close(self) -> None:
         """Ends the connection, if there is one; the next verb opens another."""
         session, self._live.session = self._live.session, None
+        for lane in self._live.lanes:
+            lane.close()
+        self._live.lanes.clear()
         self._live.folders.clear()
         self._live.hash_trusted = None
         if session is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -19,10 +20,13 @@ class Limiter:
         self._clock = clock
         self._sleep = sleep
         self._free_at = clock()
+        self._lock = threading.Lock()
 
     def take(self, count: int) -> None:
         """Waits until `count` more bytes may pass."""
-        now = self._clock()
-        self._free_at = max(self._free_at, now - 0.25) + count / self.rate
-        if self._free_at > now:
-            self._sleep(self._free_at - now)
+        with self._lock:
+            now = self._clock()
+            self._free_at = max(self._free_at, now - 0.25) + count / self.rate
+            pause = self._free_at - now
+        if pause > 0:
+            self._sleep(pause)

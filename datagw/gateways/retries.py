@@ -25,7 +25,7 @@ class RetryPolicy:
         """The pause before each further try, in seconds."""
         for attempt in range(self.max):
             pause = min(self.cap, self.backoff * 2**attempt)
-            yield pause * random.uniform(0.5, 1.0) if self.jitter else pause  # noqa: S311 - not for secrets
+            yield pause * random.uniform(0.5, 1.0) if self.jitter else pause
 
 
 def wait(seconds: float, fence: Callable[[], None]) -> None:

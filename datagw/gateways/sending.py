@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from datagw.errors import GatewayError, NotFound, Unavailable, Unsupported
 from datagw.files import parent
+from datagw.gateways.parallel import spread
 from datagw.gateways.reading import Reading, Rename, Sent, Upload
 from datagw.gateways.retries import wait
 
@@ -23,7 +24,14 @@ _TAIL = 256 * 1024
 
 
 def send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterator[Sent]:
-    """Each upload's outcome as it comes; a broken connection is tried again, and goes on where the part ends."""
+    """Each upload's outcome as it comes, on as many connections as the gateway has."""
+    if gateway.connections > 1 and len(uploads) > 1:
+        return spread(gateway, uploads, lambda lane, share: _send(lane, share, sync=sync))
+    return _send(gateway, uploads, sync=sync)
+
+
+def _send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterator[Sent]:
+    """A broken connection is tried again, and goes on where the part ends."""
     live = gateway.live
     todo: dict[str, Upload] = {}
     for upload in uploads:

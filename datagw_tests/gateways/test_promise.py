@@ -17,7 +17,7 @@ from datagw.gateways.local import Local
 from datagw.gateways.memory import Memory
 from datagw.gateways.sftp import Sftp
 from datagw_tests.conftest import require_server
-from datagw_tests.gateways.promise import Place, Promise
+from datagw_tests.gateways.promise import QUICK, Place, Promise
 from datagw_tests.servers.openssh import OpenSSH, make_key, missing
 
 
@@ -75,3 +75,13 @@ class TestSftpWithoutExec(TestSftp):
     """A server that lets nothing be run: content is read back."""
 
     config: ClassVar[dict[str, Any]] = {"exec_allowed": False}
+
+
+class TestSftpOnThreeConnections(TestSftp):
+    """The same promise where several connections share the work."""
+
+    @pytest.fixture
+    def gateway(self, place: Place) -> Gateway:
+        return type(place.gateway)(**{**place.gateway.model_dump(exclude_none=True), "connections": 3}).using(
+            retries=QUICK
+        )
