@@ -94,6 +94,9 @@ def _publish(
     except DatagwError as error:
         who.error = error
         raise Failure(f"{job.name}: {error}", allow_retries=False) from error
+    except Exception as error:
+        who.error = error
+        raise
     _conclude(context, job, done)
 
 
@@ -130,16 +133,15 @@ def _conclude(context: AssetExecutionContext, job: Job, done: Sequence[DayResult
         if found and done[0].day:
             some = ", ".join(found[:10]) + (", …" if len(found) > 10 else "")
             context.log.info(f"{len(found)} of {len(done)} days {state}: {some}")
-    failed = [day for day in done if day.state == "failed"]
-    if failed:
-        text = metadata.failure_text(job.name, failed)
-        raise Failure(text, metadata=metadata.of_failure(failed), allow_retries=False)
+    if any(day.state == "failed" for day in done):
+        text = metadata.failure_text(job.name, done)
+        raise Failure(text, metadata=metadata.of_failure(done), allow_retries=False)
 
 
 def _cancelled(context: AssetExecutionContext, who: Onlooker, error: BaseException) -> BaseException:
     """What ends the run as cancelled, not as failed: Dagster must have heard of the wish first."""
     who.error = error
-    run = context.instance.get_run_by_id(context.run_id)
+    run = context.instance.get_run_by_id(context.run.run_id)
     if run is not None and run.status is DagsterRunStatus.STARTED:
         context.instance.report_run_canceling(run, message=str(error) or "the run was interrupted")
     return DagsterExecutionInterruptedError()

@@ -60,11 +60,12 @@ def link(where: str) -> MetadataValue:
     return MetadataValue.url(where) if where.startswith(_LINKS) else MetadataValue.text(where)
 
 
-def failure_text(job: str, failed: Sequence[DayResult]) -> str:
+def failure_text(job: str, done: Sequence[DayResult]) -> str:
     """One line for each failed file: day, copy, file, and what to do; cut at a length that a page can show."""
+    failed = [day for day in done if day.state == "failed"]
     found = [failure for day in failed for failure in _failures(day)]
-    noun = "failure" if len(found) == 1 else "failures"
-    text = f"{job}: {len(found)} {noun}; everything else is done\n" + "\n".join(map(_line, found))
+    where = f" in {len(failed)} of {len(done)} days" if done[0].day else ""
+    text = f"{job}: {len(found)} failed{where}\n" + "\n".join(map(_line, found))
     if len(text) > _LONGEST:
         text = text[:_LONGEST].rpartition("\n")[0]
         left = len(found) - text.count("\n")
@@ -72,8 +73,9 @@ def failure_text(job: str, failed: Sequence[DayResult]) -> str:
     return text
 
 
-def of_failure(failed: Sequence[DayResult]) -> dict[str, Any]:
+def of_failure(done: Sequence[DayResult]) -> dict[str, Any]:
     """The metadata of a failed run: how much failed, and where."""
+    failed = [day for day in done if day.state == "failed"]
     found = [failure for day in failed for failure in _failures(day)]
     rows = [TableRecord(dict(zip(("day", "copy", "file", "error"), one, strict=True))) for one in found[:_MOST_ROWS]]
     return {

@@ -148,8 +148,10 @@ def _execute(definition: JobDefinition, run: DagsterRun, instance: DagsterInstan
 
 
 def _reason(event: DagsterEvent) -> str:
+    """The innermost error of a run that failed outside of what is ours."""
     data = event.event_specific_data
-    error = getattr(data, "error", None) or getattr(
-        getattr(data, "first_step_failure_event", None), "event_specific_data", None
-    )
-    return str(getattr(error, "message", None) or event.message)
+    step = getattr(data, "first_step_failure_event", None)
+    error = getattr(data if step is None else step.event_specific_data, "error", None)
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else str(event.message)

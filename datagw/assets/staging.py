@@ -40,8 +40,8 @@ class StagingIOManager(ConfigurableIOManager):
         try:
             yield self
         finally:
-            if context.run_id is not None:
-                close_folder(self._folder(context.run_id))
+            if context.run is not None:
+                close_folder(self._folder(context.run.run_id))
 
     @override
     def load_input(self, context: InputContext) -> Staging:

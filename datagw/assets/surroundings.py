@@ -33,9 +33,9 @@ def world_of(
             ledger=ledger,
             gateways=gateways_of(context.resources, keys),
             tmp_dir=staging.folder,
-            run=context.run_id,
+            run=context.run.run_id,
             log=log,
-            should_abort=either(who.should_abort, terminated(context.instance, context.run_id)),
+            should_abort=either(who.should_abort, terminated(context.instance, context.run.run_id)),
             progress=who.progress,
         )
 
