@@ -59,9 +59,10 @@ class GatewayError(DatagwError):
         self.message = message
         self.path = path
         self.gateway = gateway
+        self.where: str | None = None
 
     def __str__(self) -> str:  # pyright: ignore[reportImplicitOverride] (`override` is of Python 3.12)
-        where = ":".join(part for part in (self.gateway, self.path) if part is not None)
+        where = self.where or ":".join(part for part in (self.gateway, self.path) if part is not None)
         return printable(f"{where}: {self.message}" if where else self.message)
 
 

@@ -152,7 +152,12 @@ class Gateway(BaseModel):
 
     def link(self, path: str) -> str:
         """Where a person finds `path`: a URL if the protocol has one, else `gateway:path`."""
-        return f"{self.name}:{path}"
+        return self.shown(path)
+
+    @final
+    def shown(self, path: str) -> str:
+        """The path as the job file writes it: `gateway:path`, absolute where the gateway starts at `/`."""
+        return f"{self.name}:/{path}" if self.root == "/" else f"{self.name}:{path}"
 
     @property
     def folds(self) -> bool:
@@ -362,6 +367,8 @@ class Gateway(BaseModel):
         """The error with the gateway's name, and the path where it had none."""
         error.gateway = error.gateway or self.name
         error.path = path if error.path is None else error.path
+        if error.path is not None and error.gateway == self.name:
+            error.where = self.shown(error.path)
         return error
 
     @final

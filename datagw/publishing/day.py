@@ -93,7 +93,7 @@ class DayWork:
         plan = make_plan(self.job, self.day, sight, [w.sight for w in self.works.values()], known, self.wish)
         self.notes.extend(plan.notes)
         size = sum(file.claim.size for file in sight.files)
-        self._say("screened %d files, %s bytes", len(sight.files), f"{size:,}")
+        self._say("screened %s, %s bytes", _files(len(sight.files)), f"{size:,}")
         for note in plan.notes:
             self._say("%s", note)
         for odd in plan.of("ignore"):
@@ -120,8 +120,13 @@ class DayWork:
                 claimed = {work.part(action) for action in sends[name]}
                 remove_unclaimed_parts(self.world, self.lease, work.gateway, work.sight, plan, claimed)
             size = sum(action.source.size for action in sends[name])
-            in_place_now = work.skipped + work.adopted
-            self._say("%s: %d in place, %d to send, %s bytes", name, in_place_now, len(sends[name]), f"{size:,}")
+            self._say(
+                "%s: %d in place, %d to send, %s bytes",
+                name,
+                work.skipped + work.adopted,
+                len(sends[name]),
+                f"{size:,}",
+            )
             self.world.progress.plan(f"{self.job.name} {self.label} {name}", len(sends[name]), size)
         if any(sends[name] for name in self.works):
             self._set_markers(sends)
@@ -147,13 +152,13 @@ class DayWork:
         path = source_marker(self.job, self.day) if self.job.delete_source else None
         if path is not None:
             set_marker(self.world, self.lease, self.job, self.day, "", self.source, path)
-        standing = [f"{self.source.name}:{path}"] if path else []
+        standing = [self.source.shown(path)] if path else []
         for name, work in list(self.works.items()):
             there = copy_marker(work.copy, self.day)
             if there is not None and sends[name]:
                 with self._surviving(name):
                     if set_marker(self.world, self.lease, self.job, self.day, name, work.gateway, there):
-                        standing.append(f"{work.gateway.name}:{there}")
+                        standing.append(work.gateway.shown(there))
         if standing:
             self._say("markers set: %s", ", ".join(standing))
 
@@ -175,7 +180,7 @@ class DayWork:
             done += len(batch)
             if time.monotonic() - told >= 60 or done == total:
                 told = time.monotonic()
-                self._say("%5.1f %% (%d of %d files)", 100 * done / total, done, total)
+                self._say("%.1f %% (%d of %s)", 100 * done / total, done, _files(total))
 
     def _stage(self, batch: Sequence[RemoteFile]) -> dict[str, StagedFile]:
         staged: dict[str, StagedFile] = {}
@@ -227,7 +232,7 @@ class DayWork:
         for row in self.world.ledger.markers_on(self.job.name, self.day):
             if (row.copy == "") == source:
                 remove_marker(self.world, self.lease, row, self.gateways[row.gateway])
-                self._say("marker removed: %s:%s", row.gateway, row.path)
+                self._say("marker removed: %s", self.gateways[row.gateway].shown(row.path))
 
     def _free(self, sight: SourceSight) -> None:
         works = list(self.works.values())
@@ -242,7 +247,7 @@ class DayWork:
         self.deleted = len(freeing.deleted)
         self.late |= freeing.late
         self.errors += freeing.failures
-        self._say("source removed: %d files", self.deleted)
+        self._say("source removed: %s", _files(self.deleted))
 
     def _tidy(self) -> None:
         """Empty folders of a day that was freed; the source root never."""
@@ -306,6 +311,10 @@ class DayWork:
 
     def _say(self, text: str, *values: object) -> None:
         self.world.log.info("%s: %s", self.label, text % values)
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file" + ("" if count == 1 else "s")
 
 
 def batches(claims: Sequence[RemoteFile]) -> Iterator[list[RemoteFile]]:

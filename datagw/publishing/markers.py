@@ -53,9 +53,9 @@ def set_marker(world: World, lease: Lease, job: Job, day: date | None, copy: str
     if held is not None and held.get("ledger") != world.ledger.id:
         if not _is_orphan(held, job):
             world.ledger.remove_marker(lease, row)
-            world.log.warning("%s:%s: a marker of somebody else stands here and is left standing", gateway.name, path)
+            world.log.warning("%s: a marker of somebody else stands here and is left standing", gateway.shown(path))
             return False
-        world.log.warning("%s:%s: taking over the marker of a lost ledger", gateway.name, path)
+        world.log.warning("%s: taking over the marker of a lost ledger", gateway.shown(path))
     gateway.put(_text(world, job), path, part=_part(row))
     return True
 
