@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -147,6 +148,8 @@ class open_unchanged:  # noqa: N801 - reads as the function it stands for
         except FileNotFoundError as error:
             raise NotFound("the source file is gone", path=staged.origin.path) from error
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise Changed("a symbolic link has taken the file's place", path=staged.origin.path) from error
             raise Rejected(f"the source file cannot be read: {error.strerror}", path=staged.origin.path) from error
         try:
             self._compare()
