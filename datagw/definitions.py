@@ -23,7 +23,8 @@ _log = logging.getLogger("datagw")
 def definitions_of(jobfile: JobFile) -> Definitions:
     """The definitions of a job file. Jobs with mistakes are shown as such, and take no other down."""
     if jobfile.problems:
-        _log.warning("the job file has mistakes:\n%s", "\n".join(str(problem) for problem in jobfile.problems))
+        told = "\n".join(str(problem) for problem in jobfile.problems[:20])
+        _log.warning("the job file has mistakes (%d); `datagw check` tells them all:\n%s", len(jobfile.problems), told)
     jobs = jobfile.jobs.values()
     with ExitStack() as stack:
         ledger = _ledger(jobfile, stack) if any(job.dated and job.start == "first" for job in jobs) else None

@@ -22,6 +22,7 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 
 from datagw.assets.attending import Onlooker, watched_by
+from datagw.assets.copies import Wishes
 from datagw.assets.days import Days, partitions_of, ranges
 from datagw.assets.graph import assets_of, resources_of
 from datagw.assets.names import copy_key, op_name
@@ -70,9 +71,8 @@ def run_job(
         report_left_behind(instance, ledger)
         definition, parts = _prepared(jobfile, job, ledger, days, bridging=not resend)
     who = Onlooker(progress or NoProgress(), should_abort or (lambda: False), _log)
-    wishes: dict[str, Any] = {"resend": True, "resend_file": resend_file} if resend else {}
-    if not wait:
-        wishes["wait"] = False
+    asked_for = {"wait": wait, "resend": resend, "resend_file": resend_file if resend else None}
+    wishes = {name: value for name, value in asked_for.items() if value != Wishes.model_fields[name].default}
     outcome = RunOutcome()
     for part in parts:
         run = _create(definition, job, part, wishes, instance)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from typing import Any
 
 from dagster import AssetSpec, MetadataValue, PartitionsDefinition
@@ -12,9 +10,6 @@ from datagw.assets.names import STAGING, copy_key, plain, source_key
 from datagw.errors import printable
 from datagw.gateways.base import Gateway
 from datagw.jobs import Copy, Job
-
-_NO_TAG = re.compile(r"[^A-Za-z0-9_.-]")
-_LONGEST = 63
 
 
 def source_of(job: Job, gateway: Gateway, days: PartitionsDefinition | None) -> AssetSpec:
@@ -45,13 +40,8 @@ def copy_of(job: Job, copy: Copy, gateway: Gateway, days: PartitionsDefinition |
     )
 
 
-def tags_of(tags: Mapping[str, str]) -> dict[str, str]:
-    """Tags with what Dagster's may not hold taken as `_`, and cut where they are too long for it."""
-    return {_NO_TAG.sub("_", key)[:_LONGEST]: _NO_TAG.sub("_", value)[:_LONGEST] for key, value in tags.items() if key}
-
-
 def _common(job: Job) -> dict[str, Any]:
-    return {"group_name": plain(job.name), "owners": list(job.owners), "tags": tags_of(job.tags)}
+    return {"group_name": plain(job.name), "owners": list(job.owners), "tags": job.tags}
 
 
 def _described(noun: str, where: str, job: Job) -> str:
