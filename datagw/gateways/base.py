@@ -9,29 +9,24 @@ A hook gets paths relative to the root, already safe; `full` makes the native on
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar, final
+from typing import Annotated, Any, ClassVar, Self, TypeVar, final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from typing_extensions import override
 
-from datagw.errors import DatagwError, GatewayError, NotFound, Rejected, Unavailable, Unsupported
+from datagw.errors import DatagwError, GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, StagedFile, join, parent, part_name, safe_path
 from datagw.gateways import getting, proving, sending
+from datagw.gateways.hooks import Hooks
 from datagw.gateways.limits import Limiter
+from datagw.gateways.live import Live, Session
 from datagw.gateways.reading import Reading, Rename, Sent, Upload
 from datagw.gateways.retries import RetryPolicy, wait
 
 T = TypeVar("T")
-
-
-class Session(Protocol):
-    """A driver's open connection; only the driver knows what else it can do."""
-
-    def close(self) -> None:
-        """Ends the connection; never raises for one that is broken already."""
 
 
 def _octal(value: object) -> object:
@@ -46,24 +41,7 @@ def _octal(value: object) -> object:
 Mode = Annotated[int, BeforeValidator(_octal), Field(ge=0, le=0o7777)]
 
 
-class Live:
-    """What changes while a gateway is in use: its session, and what the run lends to it."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.session: Any = None
-        self.retries = RetryPolicy()
-        self.limiters: tuple[Limiter, ...] = ()
-        self.fence: Callable[[], None] = lambda: None
-        self.moved: Callable[[int], None] = lambda _count: None
-        self.log = logging.getLogger("datagw")
-        self.hash_trusted: bool | None = None
-        self.folders: set[str] = set()
-        self.gaps: set[str] = set()
-        self.lanes: list[Gateway] = []
-
-
-class Gateway(BaseModel):
+class Gateway(BaseModel, Hooks):
     """A named place and the protocol to reach it. Made from keyword arguments; connects when first used."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
@@ -148,7 +126,7 @@ class Gateway(BaseModel):
     @classmethod
     def can(cls, hook: str) -> bool:
         """Whether the driver wrote the optional hook, as in `can("rename")`."""
-        return getattr(cls, f"_{hook}") is not getattr(Gateway, f"_{hook}")
+        return getattr(cls, f"_{hook}") is not getattr(Hooks, f"_{hook}")
 
     def link(self, path: str) -> str:
         """Where a person finds `path`: a URL if the protocol has one, else `gateway:path`."""
@@ -379,106 +357,6 @@ class Gateway(BaseModel):
         for limiter in live.limiters:
             limiter.take(count)
         live.moved(count)
-
-    # ---- hooks that every driver writes
-
-    def _session(self) -> Session:
-        raise NotImplementedError
-
-    def _ls(self, session: Any, folder: str) -> Iterator[RemoteFile]:
-        raise NotImplementedError
-
-    def _stat(self, session: Any, path: str) -> RemoteFile:
-        raise NotImplementedError
-
-    def _read(self, session: Any, path: str, offset: int = 0) -> Iterator[bytes]:
-        raise NotImplementedError
-
-    def _write(self, session: Any, reading: Reading, sync: bool) -> None:
-        raise self._cannot("be written to")
-
-    def _rm(self, session: Any, path: str) -> None:
-        raise self._cannot("delete")
-
-    def _mkdir(self, session: Any, folder: str) -> None:
-        raise self._cannot("make folders")
-
-    def _rmdir(self, session: Any, folder: str) -> None:
-        raise self._cannot("remove folders")
-
-    def _translate(self, error: BaseException) -> GatewayError | None:
-        raise NotImplementedError
-
-    # ---- hooks that a driver writes if its protocol can
-
-    def _rename(self, session: Any, source: str, target: str, replace: bool) -> None:
-        raise self._cannot("rename")
-
-    def _hash(self, session: Any, files: Sequence[RemoteFile]) -> list[str | None]:
-        return [None] * len(files)
-
-    def _sync(self, session: Any, paths: Sequence[str]) -> bool:
-        return False
-
-    # ---- batches: a driver that can pipeline writes its own
-
-    def _send_many(
-        self,
-        session: Any,
-        readings: Iterable[Reading],
-        sync: bool,
-    ) -> Iterator[tuple[Reading, GatewayError | None]]:
-        for reading in readings:
-            yield reading, self._outcome(reading.part, lambda r=reading: self._write(session, r, sync))
-
-    def _stat_many(self, session: Any, paths: Sequence[str]) -> Iterator[RemoteFile | GatewayError]:
-        for path in paths:
-            try:
-                with self.speaking(path):
-                    found: RemoteFile | GatewayError = self._stat(session, path)
-            except Unavailable:
-                raise
-            except GatewayError as error:
-                found = error
-            yield found
-
-    def _rename_many(self, session: Any, renames: Iterable[Rename]) -> Iterator[GatewayError | None]:
-        for one in renames:
-            yield self._outcome(one.target, lambda o=one: self._rename(session, o.source, o.target, o.replace))
-
-    def _rm_many(self, session: Any, paths: Iterable[str]) -> Iterator[GatewayError | None]:
-        for path in paths:
-            yield self._outcome(path, lambda p=path: self._rm(session, p))
-
-    def _read_many(
-        self,
-        session: Any,
-        files: Iterable[RemoteFile],
-    ) -> Iterator[tuple[RemoteFile, bytes | GatewayError | None]]:
-        for file in files:
-            try:
-                with self.speaking(file.path):
-                    for block in self._read(session, file.path):
-                        yield file, block
-            except Unavailable:
-                raise
-            except GatewayError as error:
-                yield file, error
-            else:
-                yield file, None
-
-    def _outcome(self, path: str, call: Callable[[], None]) -> GatewayError | None:
-        try:
-            with self.speaking(path):
-                call()
-        except Unavailable:
-            raise
-        except GatewayError as error:
-            return error
-        return None
-
-    def _cannot(self, what: str) -> Unsupported:
-        return Unsupported(f"a gateway of type {self.type} cannot {what}", gateway=self.name)
 
 
 __all__ = ["Gateway", "Live", "Mode", "Reading", "Rename", "Sent", "Session", "Upload", "join", "parent"]

@@ -1,0 +1,125 @@
+"""The hooks of a driver: those that every protocol has, those that some have, and batches in their simplest form.
+
+A hook gets the driver's own session first, and paths relative to the root, already safe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+from datagw.errors import GatewayError, Unavailable, Unsupported
+from datagw.files import RemoteFile
+from datagw.gateways.live import Session
+from datagw.gateways.reading import Reading, Rename
+
+
+class Hooks:
+    """What a driver writes. Batches answer in the order asked; an error takes its file's place, an outage is raised."""
+
+    type: ClassVar[str]
+
+    def speaking(self, path: str | None) -> AbstractContextManager[None]:
+        """The front's translation of native errors."""
+        raise NotImplementedError
+
+    # ---- hooks that every driver writes
+
+    def _session(self) -> Session:
+        raise NotImplementedError
+
+    def _ls(self, session: Any, folder: str) -> Iterator[RemoteFile]:
+        raise NotImplementedError
+
+    def _stat(self, session: Any, path: str) -> RemoteFile:
+        raise NotImplementedError
+
+    def _read(self, session: Any, path: str, offset: int = 0) -> Iterator[bytes]:
+        raise NotImplementedError
+
+    def _write(self, session: Any, reading: Reading, sync: bool) -> None:
+        raise self._cannot("be written to")
+
+    def _rm(self, session: Any, path: str) -> None:
+        raise self._cannot("delete")
+
+    def _mkdir(self, session: Any, folder: str) -> None:
+        raise self._cannot("make folders")
+
+    def _rmdir(self, session: Any, folder: str) -> None:
+        raise self._cannot("remove folders")
+
+    def _translate(self, error: BaseException) -> GatewayError | None:
+        raise NotImplementedError
+
+    # ---- hooks that a driver writes if its protocol can
+
+    def _rename(self, session: Any, source: str, target: str, replace: bool) -> None:
+        raise self._cannot("rename")
+
+    def _hash(self, session: Any, files: Sequence[RemoteFile]) -> list[str | None]:
+        return [None] * len(files)
+
+    def _sync(self, session: Any, paths: Sequence[str]) -> bool:
+        return False
+
+    # ---- batches: a driver that can pipeline writes its own
+
+    def _send_many(
+        self,
+        session: Any,
+        readings: Iterable[Reading],
+        sync: bool,
+    ) -> Iterator[tuple[Reading, GatewayError | None]]:
+        for reading in readings:
+            yield reading, self._outcome(reading.part, lambda r=reading: self._write(session, r, sync))
+
+    def _stat_many(self, session: Any, paths: Sequence[str]) -> Iterator[RemoteFile | GatewayError]:
+        for path in paths:
+            try:
+                with self.speaking(path):
+                    found: RemoteFile | GatewayError = self._stat(session, path)
+            except Unavailable:
+                raise
+            except GatewayError as error:
+                found = error
+            yield found
+
+    def _rename_many(self, session: Any, renames: Iterable[Rename]) -> Iterator[GatewayError | None]:
+        for one in renames:
+            yield self._outcome(one.target, lambda o=one: self._rename(session, o.source, o.target, o.replace))
+
+    def _rm_many(self, session: Any, paths: Iterable[str]) -> Iterator[GatewayError | None]:
+        for path in paths:
+            yield self._outcome(path, lambda p=path: self._rm(session, p))
+
+    def _read_many(
+        self,
+        session: Any,
+        files: Iterable[RemoteFile],
+    ) -> Iterator[tuple[RemoteFile, bytes | GatewayError | None]]:
+        for file in files:
+            try:
+                with self.speaking(file.path):
+                    for block in self._read(session, file.path):
+                        yield file, block
+            except Unavailable:
+                raise
+            except GatewayError as error:
+                yield file, error
+            else:
+                yield file, None
+
+    def _outcome(self, path: str, call: Callable[[], None]) -> GatewayError | None:
+        try:
+            with self.speaking(path):
+                call()
+        except Unavailable:
+            raise
+        except GatewayError as error:
+            return error
+        return None
+
+    def _cannot(self, what: str) -> Unsupported:
+        return Unsupported(f"a gateway of type {self.type} cannot {what}")
