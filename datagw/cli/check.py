@@ -13,6 +13,7 @@ from datagw.cli.endings import DONE, FAILED, WRONG
 from datagw.cli.opening import job_file, right_jobs
 from datagw.cli.printing import print_json, print_line
 from datagw.cli.settings import Command, Settings, pass_settings
+from datagw.cli.units import days_of
 from datagw.errors import GatewayError, NotFound, printable
 
 if TYPE_CHECKING:
@@ -148,7 +149,8 @@ def _print_reached(reached: list[Reached], early: dict[str, list[date]], unknown
     for job, error in unknown.items():
         print_line(printable(f"{job}: its source cannot be seen: {error}"))
     for job, days in early.items():
-        print_line(f"{job}: {len(days)} days lie before its start and are left alone: {days[0]} to {days[-1]}")
+        span = f"{days[0]} to {days[-1]}" if len(days) > 1 else str(days[0])
+        print_line(f"{job}: {days_of(len(days))} before its start, left alone: {span}")
 
 
 def _print_count(file: JobFile, errors: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -71,7 +71,7 @@ def show(place: Place) -> None:
 
     _step("datagw run readings, again")
     ended = _published(place.run())
-    _proof(days, ended)
+    _proof(place, days, ended)
     _went_on(place, ended, at)
 
     _step("Source and destination compared, byte for byte, by other code")
@@ -112,23 +112,28 @@ def _published(ended: Ended) -> Ended:
     return ended
 
 
-def _proof(days: list[date], ended: Ended) -> None:
-    """The table of the days: those of this run, and those that the killed one had finished."""
-    by_day = {day["day"]: day for day in ended.document["days"]}
-    rows: list[tuple[str, ...]] = []
-    for day in days:
-        found = by_day.get(str(day))
-        rows += [_cells(str(day), copy) for copy in (found["copies"] if found else [])]
-        if not found:
-            rows.append((str(day), "done before the kill", "", "", "", "", ""))
+def _proof(place: Place, days: list[date], ended: Ended) -> None:
+    """The table of the days, from the ledger; the time is that of the second run."""
+    proven = place.proven()
+    _expect(sorted(proven) == days, f"published are {', '.join(map(str, proven))}, not the whole week")
+    took = {day["day"]: sum(copy["seconds"] for copy in day["copies"]) for day in ended.document["days"]}
+    rows = [
+        (
+            str(day),
+            proven[day].state,
+            f"{proven[day].files:,}",
+            size_of(proven[day].bytes),
+            proven[day].verified,
+            seconds_of(took[str(day)]) if str(day) in took else "before the kill",
+            proven[day].manifest[:12],
+        )
+        for day in days
+    ]
     columns = [("day", "left"), ("state", "left"), ("files", "right"), ("size", "right")]
-    columns += [("verified", "left"), ("time", "right"), ("manifest", "left")]
+    columns += [("verified by", "left"), ("time", "right"), ("sha256 of the manifest", "left")]
     print_table(columns, rows, indent="  ")  # type: ignore[arg-type]
-
-
-def _cells(day: str, copy: dict[str, Any]) -> tuple[str, ...]:
-    counts = (f"{copy['files']:,}", size_of(copy["bytes"]), copy["verification"] or "", seconds_of(copy["seconds"]))
-    return (day, copy["state"], *counts, (copy["manifest"] or "")[:12])
+    files, size = sum(one.files for one in proven.values()), sum(one.bytes for one in proven.values())
+    _check(f"{len(proven)} days proven: {files_of(files)}, {size_of(size)}")
 
 
 def _went_on(place: Place, ended: Ended, at: int) -> None:

@@ -50,8 +50,8 @@ def moment_since(text: str, now: datetime) -> datetime:
     """The moment that `--since` names; click.BadParameter where it names none."""
     from datagw.jobs.quantities import duration
 
-    with suppress(ValueError):
-        return max(now - duration(text), datetime.min.replace(tzinfo=UTC))
+    with suppress(ValueError, OverflowError):
+        return now - duration(text)
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -14,7 +14,7 @@ from datagw.cli.printing import print_json_lists, print_line, print_table
 from datagw.cli.settings import Command, Settings, pass_settings
 from datagw.cli.units import moment_of_ns, size_of
 from datagw.errors import printable
-from datagw.files import MARKER, is_own_name
+from datagw.files import MARKER, is_own_name, safe_path
 
 if TYPE_CHECKING:
     from datagw.files import RemoteFile
@@ -77,8 +77,7 @@ def command(
         if settings.json:
             print_json_lists({"files": (_row(gateway, entry) for entry in entries)})
             return
-        base = f"{path}/" if path else ""
-        named = ((entry, _shown(gateway, entry, "" if full_path else base, full=full_path)) for entry in entries)
+        named = ((entry, _shown(gateway, entry, path, full=full_path)) for entry in entries)
         if not long:
             for _, name in named:
                 print_line(name)
@@ -117,9 +116,15 @@ def _hidden(name: str) -> bool:
     return name.startswith(".") or name in _SHOWN_TO_NOBODY or name == MARKER or is_own_name(name)
 
 
-def _shown(gateway: Gateway, entry: RemoteFile, base: str, *, full: bool) -> str:
-    place = f"{gateway.name}:{_whole(gateway, entry)}" if full else entry.path.removeprefix(base) or entry.name
+def _shown(gateway: Gateway, entry: RemoteFile, path: str, *, full: bool) -> str:
+    place = f"{gateway.name}:{_whole(gateway, entry)}" if full else _below(entry, path)
     return printable(place + ("/" if entry.kind == "folder" else ""))
+
+
+def _below(entry: RemoteFile, path: str) -> str:
+    """The path from the folder that was asked for; of a file that was asked for, its name."""
+    folder = safe_path(path)
+    return entry.name if entry.path == folder else entry.path.removeprefix(f"{folder}/")
 
 
 def _whole(gateway: Gateway, entry: RemoteFile) -> str:

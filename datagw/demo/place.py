@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -55,6 +56,17 @@ class Ended:
     document: Any
     log: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What the ledger has of one day; `verified` says how its files are known to be equal."""
+
+    state: str
+    files: int
+    bytes: int
+    verified: str
+    manifest: str
 
 
 class Place:
@@ -146,6 +158,22 @@ class Place:
             text = _read(log)
             document = json.loads(_read(out)) if kill_when is None and code in (0, 3) else None
         return Ended(code, document, text, time.monotonic() - started)
+
+    def proven(self) -> dict[date, Proven]:
+        """What the ledger has of each day that is published, by day."""
+        from datagw.ledger.ledger import Ledger
+
+        with Ledger.open(self.state / "jobs.db") as ledger:
+            ways: dict[date | None, set[str]] = {}
+            for receipt in ledger.receipts(JOB):
+                ways.setdefault(receipt.day, set()).add(receipt.verification)
+            return {
+                row.day: Proven(
+                    row.state, row.files, row.bytes, ", ".join(sorted(ways.get(row.day, ()))), row.manifest or ""
+                )
+                for row in ledger.days(JOB)
+                if row.day is not None and row.state in ("published", "empty")
+            }
 
     def parts(self) -> list[tuple[str, int]]:
         """The hidden parts under way at the server: name and size."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import json
 
 import pytest
 
@@ -73,3 +72,15 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
         return Said(code, *capsys.readouterr())
 
     return run
+
+
+def published_by_the_library(station: Path) -> None:
+    """Everything that is due, by `publish` alone: the same ledger as after `datagw run`, without Dagster's seconds."""
+    from datagw.cli.opening import open_world
+    from datagw.jobs import load
+    from datagw.publishing import due, publish
+
+    file = load(station / "jobs.toml")
+    with open_world(file) as world:
+        job = file.jobs["readings"]
+        list(publish(job, [plan.day for plan in due(job, world) if plan.due], world))

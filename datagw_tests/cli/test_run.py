@@ -19,12 +19,15 @@ from datagw_tests.cli.conftest import JOBS, Cli, write
 
 def names_below(folder: Path) -> set[bytes]:
     root = os.fsencode(folder)
-    return {
-        os.path.relpath(os.path.join(where, name), root) for where, _, names in os.walk(root) for name in names
-    }
+    return {os.path.relpath(os.path.join(where, name), root) for where, _, names in os.walk(root) for name in names}
 
 
-ALL = {b"readings/20260101/a.csv", b"readings/20260101/caf\xe9.csv", b"readings/20260101/sub/b.csv", b"readings/20260102/c.csv"}
+ALL = {
+    b"readings/20260101/a.csv",
+    b"readings/20260101/caf\xe9.csv",
+    b"readings/20260101/sub/b.csv",
+    b"readings/20260102/c.csv",
+}
 
 
 def test_a_run_publishes_every_day_that_is_over(station: Path, cli: Cli):
@@ -41,7 +44,13 @@ def test_a_second_run_has_nothing_to_do(station: Path, cli: Cli):
     cli("run", "readings", "-q")
     said = cli("run", "readings")
     assert (said.code, said.out, said.err) == (0, "readings: nothing to do (2 days done)\n", "")
-    assert cli("run", "readings", "--json").json == {"job": "readings", "runs": [], "days": [], "missing": [], "not_over": []}
+    assert cli("run", "readings", "--json").json == {
+        "job": "readings",
+        "runs": [],
+        "days": [],
+        "missing": [],
+        "not_over": [],
+    }
 
 
 def test_the_result_is_one_json_document_and_quiet_is_quiet(station: Path, cli: Cli):
@@ -140,7 +149,11 @@ def test_days_of_a_job_without_days_are_refused(station: Path, cli: Cli):
 
 
 def test_a_job_without_days_runs(station: Path, cli: Cli):
-    text = JOBS.replace("station/%Y%m%d/", "station/20260102/").replace("readings/%Y%m%d/", "latest/").replace('when   = "daily"\n', "")
+    text = (
+        JOBS.replace("station/%Y%m%d/", "station/20260102/")
+        .replace("readings/%Y%m%d/", "latest/")
+        .replace('when   = "daily"\n', "")
+    )
     (station / "jobs.toml").write_text(text)
     said = cli("run", "readings")
     assert said.code == 0
@@ -206,7 +219,9 @@ def test_a_plan_as_json_is_complete(station: Path, cli: Cli):
     ]
     sources = [action["source"] for action in plans[0]["actions"]]
     assert [os.fsencode(source).rpartition(b"/")[2] for source in sources] == [b"a.csv", b"caf\xe9.csv", b"b.csv"]
-    assert {"kind", "copy", "source", "destination", "size", "mtime", "version", "reason"} == set(plans[0]["actions"][0])
+    assert {"kind", "copy", "source", "destination", "size", "mtime", "version", "reason"} == set(
+        plans[0]["actions"][0]
+    )
 
 
 def test_a_plan_can_be_written_to_a_file(station: Path, cli: Cli):
@@ -284,7 +299,11 @@ def test_no_wait_names_the_run_that_is_at_work(station: Path, cli: Cli):
 
 def start(station: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "datagw", *arguments], cwd=station, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "datagw", *arguments],
+        cwd=station,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 

@@ -27,7 +27,12 @@ def imported_by(cwd: Path, *arguments: str) -> tuple[int, set[str], str]:
     )
     result = cwd / "modules.json"
     done = subprocess.run(
-        [sys.executable, "-c", code, result, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code, result, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert result.exists(), done.stderr
     ended_with, modules = json.loads(result.read_text())
