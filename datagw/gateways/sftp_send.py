@@ -10,7 +10,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from datagw.errors import GatewayError, NotFound
+from datagw.errors import GatewayError, NotFound, Unavailable
 from datagw.files import parent
 from datagw.gateways import sftp_packets as p
 from datagw.gateways.reading import Reading
@@ -94,9 +94,12 @@ class Sender:
         return error
 
     def why(self, status: Status, reading: Reading) -> GatewayError:
-        """Why the content of a part was not taken."""
+        """Why the content of a part was not taken; Unavailable, which is no fault of the file's, is raised."""
         folder = self._full(parent(reading.part))
-        return self.placed(why_not_written(self._wire, status, folder, reading.size - reading.offset), reading)
+        error = why_not_written(self._wire, status, folder, reading.size - reading.offset)
+        if isinstance(error, Unavailable):
+            raise error
+        return self.placed(error, reading)
 
     def no_times(self, status: Status) -> None:
         """Says once that this place takes no modification times, and asks no more for them."""
@@ -138,6 +141,8 @@ class _Transfer:
                 offset += len(block)
         except Status as status:
             self._error = self._sender.why(status, self.reading)
+        except Unavailable:
+            raise
         except GatewayError as error:
             self._error = error
         if self._wire.openssh or self._error is not None:

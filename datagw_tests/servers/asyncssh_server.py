@@ -63,6 +63,9 @@ class _Login(asyncssh.SSHServer):
     def __init__(self, place: AsyncSSH) -> None:
         self._place = place
 
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._place.connections.append(conn)
+
     def begin_auth(self, username: str) -> bool:
         return True
 
@@ -91,6 +94,7 @@ class AsyncSSH:
         self._usual = SFTPServerHandler._extensions
         self.attempts: list[tuple[str, bool]] = []
         self.calls: list[str] = []
+        self.connections: list[asyncssh.SSHServerConnection] = []
         self.fault: Fault = lambda _server, _operation: None
         self.short_reads = False
         self.rename_overwrites = False
@@ -142,6 +146,8 @@ class AsyncSSH:
         self._ready.set()
         self._loop.run_forever()
         acceptor.close()
+        for connection in self.connections:
+            connection.abort()
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()

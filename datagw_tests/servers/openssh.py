@@ -122,7 +122,7 @@ class OpenSSH:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
         )
         listening = threading.Event()
-        threading.Thread(target=self._keep_log, args=(self._process, listening), daemon=True).start()
+        threading.Thread(target=self._keep_log, args=(self._process, listening), name="sshd-log", daemon=True).start()
         if not listening.wait(10) or self._process.poll() is not None:
             self.kill()
             raise RuntimeError(f"sshd did not start: {self.log.read_text(errors='replace')}")
