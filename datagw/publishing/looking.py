@@ -49,12 +49,24 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger)
         elif entry.name != job.marker and (source.min_size or 0) <= claim.size <= (source.max_size or claim.size):
             files.append(SourceFile(claim, pattern.relative(entry.path, day)))
     return SourceSight(
-        there=bool(files) or not pattern.name_codes(),
+        there=bool(files) or _folder_stands(job, day, gateway),
         files=tuple(files),
         odd=tuple(odd),
         waits=waiting_for(job, day, gateway, ledger),
         notes=tuple(note for note in notes if note.partition(":")[0] not in known),
     )
+
+
+def _folder_stands(job: Job, day: date | None, gateway: Gateway) -> bool:
+    """Whether a day without files has a folder all the same, once its base has been listed; dated files have none."""
+    pattern = job.source.pattern
+    if day is None or pattern.name_codes():
+        return day is None
+    last = max(at for at, level in enumerate(pattern.levels) if level.codes)
+    if last < pattern.filled(day).depth:
+        return True  # it is the base, or above it
+    days = pattern.discover(gateway.ls, since=day, hidden=job.source.hidden)
+    return any(found == day for found, _ in days)
 
 
 def require_root(job: Job, gateway: Gateway) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from datagw.errors import Unavailable
+from datagw_tests.gateways.promise import NASTY
 from datagw_tests.publishing.disturbing import Meanwhile, published
 from datagw_tests.publishing.station import Station
 
@@ -18,7 +21,7 @@ def lay_out(station: Station) -> Path:
     """Three files, of which the middle one is large; its path."""
     station.write("20260201/a", b"a" * 1000)
     path = station.write("20260201/b", BIG)
-    station.write("20260201/c", b"c" * 100)
+    station.write("20260201/c", b"c" * 1000)
     return path
 
 
@@ -94,7 +97,7 @@ def test_a_file_that_changes_while_it_is_sent_is_left_for_the_next_run(
     content = path.read_bytes()
     (result,) = station.run(delete_source=True)
     assert result.state == "published"
-    assert published(station) == {"a": b"a" * 1000, "b": content, "c": b"c" * 100}
+    assert published(station) == {"a": b"a" * 1000, "b": content, "c": b"c" * 1000}
     assert station.left() == {}
 
 
@@ -118,7 +121,7 @@ def test_a_file_that_is_removed_while_it_is_sent_is_no_failure(station: Station)
     assert set(visible(station)) == {"a", "c"}
     (result,) = station.run(delete_source=True)
     assert (result.state, result.copies["archive"].files) == ("published", 2)
-    assert published(station) == {"a": b"a" * 1000, "c": b"c" * 100}
+    assert published(station) == {"a": b"a" * 1000, "c": b"c" * 1000}
     assert station.left() == {}
 
 
@@ -177,3 +180,107 @@ def test_a_file_opened_for_writing_after_it_was_sent_is_not_deleted(station: Sta
     station.run(delete_source=True)
     assert published(station)["b"] == BIG + b"last words"
     assert station.left() == {}
+
+
+# ---- days and trees of every shape
+
+
+def test_an_empty_file_an_empty_day_and_a_missing_day_are_three_different_things(far: Station) -> None:
+    far.write("20260201/empty", b"")
+    (far.data / "20260202").mkdir()
+    results = far.run(date(2026, 2, 1), date(2026, 2, 2), date(2026, 2, 3), delete_source=True)
+    assert [result.state for result in results] == ["published", "empty", "missing"]
+    assert published(far, "days") == {"20260201/empty": b""}
+    assert list(far.data.iterdir()) == []
+    rows = {row.day: (row.state, row.files) for row in far.ledger.days("readings")}
+    assert rows == {date(2026, 2, 1): ("published", 1), date(2026, 2, 2): ("empty", 0)}
+    again = far.run(date(2026, 2, 1), date(2026, 2, 2), date(2026, 2, 3), delete_source=True)
+    assert [result.state for result in again] == ["published", "empty", "missing"]
+    assert far.due(delete_source=True) == []
+
+
+def test_a_missing_day_in_a_tree_of_stations_is_missing_too(near: Station) -> None:
+    near.write("north/20260201/a")
+    job = {"source": "*/%Y%m%d/", "to": ["all/%Y%m%d/"]}
+    assert near.plan(date(2026, 2, 2), **job).state == "missing"
+    (result,) = near.run(date(2026, 2, 2), **job)
+    assert result.state == "missing"
+    (near.data / "south/20260202").mkdir(parents=True)
+    (result,) = near.run(date(2026, 2, 2), **job)
+    assert result.state == "empty"
+
+
+def test_a_source_root_that_goes_away_during_the_upload_is_an_error_and_the_next_run_ends_the_day(
+    station: Station,
+) -> None:
+    lay_out(station)
+    gone = station.folder / "unmounted"
+    disturbed = Meanwhile(lambda: station.data.rename(gone), after=1_000_000)
+    (result,) = station.run(delete_source=True, world={"progress": disturbed})
+    assert result.state == "failed"
+    assert "root is not there" in str(result.error)
+    assert len([path for path in gone.rglob("*") if path.name != ".do-not-touch" and path.is_file()]) == 3
+    gone.rename(station.data)
+    (result,) = station.run(delete_source=True)
+    assert result.state == "published"
+    assert published(station) == {"a": b"a" * 1000, "b": BIG, "c": b"c" * 1000}
+    assert station.left() == {}
+
+
+def test_an_unmounted_source_is_an_error_for_plans_and_runs(near: Station) -> None:
+    near.data.rmdir()
+    with pytest.raises(Unavailable, match="is the disk mounted"):
+        near.plan()
+    with pytest.raises(Unavailable, match="is the disk mounted"):
+        near.due()
+    (result,) = near.run()
+    assert result.state == "failed"
+    assert [(row.state, row.files) for row in near.ledger.days("readings")] == [("failed", 0)]
+
+
+def test_what_is_no_regular_file_is_reported_and_stays(near: Station) -> None:
+    near.write("20260201/a", b"a")
+    near.write("elsewhere/x", b"x")
+    day = near.data / "20260201"
+    (day / "link").symlink_to("a")
+    (day / "dangling").symlink_to("nowhere")
+    (day / "folder").symlink_to("../elsewhere")
+    os.mkfifo(day / "pipe")
+    plan = near.plan(delete_source=True)
+    assert {action.source.name for action in plan.of("ignore")} == {"link", "dangling", "folder", "pipe"}
+    (result,) = near.run(delete_source=True)
+    assert result.state == "published"
+    assert published(near) == {"a": b"a"}
+    assert sorted(path.name for path in day.iterdir()) == ["dangling", "folder", "link", "pipe"]
+    assert (near.data / "elsewhere/x").read_bytes() == b"x"
+    assert near.plan(delete_source=True).state == "done"
+
+
+def test_folders_five_deep_and_names_of_255_bytes_travel(far: Station) -> None:
+    deep = "/".join(f"depth{n}" for n in range(5))
+    long = "/".join(["f" * 255, "é" * 127 + "x"])
+    for path in (f"20260201/{deep}/x", f"20260201/{deep[:6]}/y", f"20260201/{long}"):
+        far.write(path, path.encode())
+    (result,) = far.run(delete_source=True)
+    assert result.state == "published"
+    assert set(published(far)) == {f"{deep}/x", "depth0/y", long}
+    assert list(far.data.iterdir()) == []
+
+
+def test_hostile_names_travel_and_are_freed(far: Station) -> None:
+    names = [name for name in NASTY if name != "~"] + [
+        "..hidden", "...", "$HOME", "`id`", "a|b>c&d;e", "\x7f\x1b[31mred", "-", "-- -rf", "x\\", "~root", "%s%n%Y%m%d",
+        "{stem}{suffix}", "*", "?", "[a-z]", ".datagw-not-ours.part", "COM1:", "trailing.", "\u202egpj.exe", "\r",
+    ]  # fmt: skip
+    for n, name in enumerate(names):
+        far.write(f"20260201/{name}", b"%d" % n)
+        far.write(f"20260201/in {n}/{name[:200]}/{name}", b"in %d" % n)
+    assert len(names) == len(set(names))
+    (result,) = far.run(delete_source=True)
+    assert (result.state, result.failures) == ("published", ())
+    found = published(far)
+    assert {name: found[name] for name in names} == {name: b"%d" % n for n, name in enumerate(names)}
+    assert len(found) == 2 * len(names)
+    assert list(far.data.iterdir()) == []
+    assert sorted(path.name for path in far.folder.iterdir()) == ["data", "jobs.db", "jobs.db-shm", "jobs.db-wal"]
+    assert {receipt.verification for receipt in far.receipts()} == {"hash"}
