@@ -54,6 +54,8 @@ def instance_yaml(jobfile: JobFile) -> str:
     return f"""{_HEADER}
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   runs:
     max_concurrent_runs: {_RUNS}
