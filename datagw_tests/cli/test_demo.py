@@ -36,8 +36,8 @@ def test_the_demo_proves_what_it_says_and_leaves_nothing(tmp_path: Path, server:
     assert done.stderr == ""
     assert done.stdout.count("✓") == 6
     assert "killed when " in done.stdout
-    assert "  2026-" in done.stdout or "  20" in done.stdout
-    assert "empty" in done.stdout
+    assert "7 days proven: 361 files" in done.stdout
+    assert "362 files" in done.stdout
     if server:
         assert ": built-in, its key pinned" in done.stdout
     assert list(tmp_path.iterdir()) == []
