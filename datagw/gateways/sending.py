@@ -43,12 +43,13 @@ def _send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterato
             todo[upload.part] = upload
     pauses = live.retries.pauses()
     again = False
+    refused: list[Sent] = []
     while todo:
         done_before = len(todo)
         try:
             with gateway.speaking(None):
                 session = gateway.session()
-                readings = (_reading(gateway, upload, again or upload.resume) for upload in list(todo.values()))
+                readings = _readings(gateway, todo, refused, again=again)
                 for reading, error in gateway._send_many(session, readings, sync):
                     del todo[reading.part]
                     moved = reading.size - reading.offset
@@ -62,12 +63,27 @@ def _send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterato
                 pauses = live.retries.pauses()
             pause = next(pauses, None)
             if pause is None:
-                for upload in todo.values():
-                    yield Sent(upload, error=error)
-                return
+                refused.extend(Sent(upload, error=error) for upload in todo.values())
+                break
             gateway.tell_retry(error, pause)
             wait(pause, live.fence)
             again = True
+    yield from refused
+
+
+def _readings(gateway: Gateway, todo: dict[str, Upload], refused: list[Sent], *, again: bool) -> Iterator[Reading]:
+    """What is to be sent; a file that is not still while its part is looked at goes to `refused`, and it alone."""
+    for upload in list(todo.values()):
+        try:
+            with gateway.speaking(upload.final):
+                reading = _reading(gateway, upload, again or upload.resume)
+        except Unavailable:
+            raise
+        except GatewayError as error:
+            del todo[upload.part]
+            refused.append(Sent(upload, error=error))
+        else:
+            yield reading
 
 
 def _reading(gateway: Gateway, upload: Upload, resume: bool) -> Reading:
@@ -84,12 +100,10 @@ def _skip_what_is_there(gateway: Gateway, reading: Reading) -> None:
     """
     session = gateway.session()
     try:
-        found = gateway._stat(session, reading.part)
-    except (GatewayError, OSError) as error:
-        ours = error if isinstance(error, GatewayError) else gateway._translate(error)
-        if isinstance(ours, NotFound):
-            return
-        raise
+        with gateway.speaking(reading.part):
+            found = gateway._stat(session, reading.part)
+    except NotFound:
+        return
     if not RESUME_FROM <= found.size <= reading.size:
         return
     prefix = reading.hash_prefix(found.size)
