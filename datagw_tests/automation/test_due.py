@@ -1,0 +1,217 @@
+"""The switch of a daily job: asks for what is due, once, and says why it does not."""
+
+from datetime import date, timedelta
+
+import dagster as dg
+import pytest
+from dagster import DagsterRunStatus
+from dagster._core.definitions.run_request import SkipReason
+
+from datagw.assets.running import run_job
+from datagw.assets.runs import remote_origin
+from datagw.automation import due as module
+from datagw.automation.due import switch_of
+from datagw.automation.memory import PATIENCE
+from datagw.definitions import definitions_of
+from datagw.errors import Unavailable
+from datagw_tests.assets.conftest import JOBS, Place
+
+LEFT = dg.AssetKey(["readings", "left"])
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """What the switch takes for the time."""
+    now = [1_800_000_000.0]
+    monkeypatch.setattr(module.time, "time", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def tick(place: Place, instance: dg.DagsterInstance, clock):
+    """One tick of the switch, with the cursor that the last one left."""
+    cursors: list[str | None] = [None]
+
+    def look() -> dg.SensorResult:
+        jobfile = place.load()
+        sensor = switch_of(jobfile, jobfile.jobs["readings"])
+        repository = definitions_of(jobfile).get_repository_def()
+        with dg.build_sensor_context(instance, cursor=cursors[0], repository_def=repository) as context:
+            found = sensor(context)
+        cursors[0] = found.cursor
+        return found
+
+    return look
+
+
+def asked(result: dg.SensorResult) -> list[str]:
+    start, end = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+    return [f"{request.tags[start]}..{request.tags[end]}" for request in result.run_requests or []]
+
+
+def skipped(result: dg.SensorResult) -> str:
+    assert not result.run_requests
+    assert isinstance(result.skip_reason, SkipReason)
+    return str(result.skip_reason.skip_message)
+
+
+def queue(
+    instance: dg.DagsterInstance, place: Place, request: dg.RunRequest, status: DagsterRunStatus
+) -> dg.DagsterRun:
+    """The run that Dagster's daemon would have made of a request."""
+    jobfile = place.load()
+    job = definitions_of(jobfile).resolve_implicit_global_asset_job_def()
+    keys = {dg.AssetKey(["readings", copy.name]) for copy in jobfile.jobs["readings"].to}
+    origin = remote_origin(job.name)
+    return instance.create_run_for_job(
+        job, tags=request.tags, asset_selection=keys, status=status, remote_job_origin=origin
+    )
+
+
+def finish(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    instance.report_run_failed(instance.get_run_by_id(run.run_id))
+
+
+def test_contiguous_due_days_are_asked_for_as_one_range(place, tick):
+    for day in (1, 2, 3, 5):
+        place.day(day)
+    assert asked(tick()) == ["2026-01-01..2026-01-03", "2026-01-05..2026-01-05"]
+
+
+def test_a_request_carries_the_tags_of_job_and_gateways(place, tick):
+    place.day(1)
+    (request,) = tick().run_requests
+    assert request.tags["datagw/job"] == "readings"
+    assert request.tags["datagw/gateway.left"] == request.tags["datagw/gateway.right-hand"] == "1"
+
+
+def test_nothing_due_is_a_skip_that_says_how_many_days_were_looked_at(place, tick, instance):
+    for day in (1, 2, 5):
+        place.day(day)
+    run_job(place.load(), "readings", [date(2026, 1, day) for day in (1, 2, 5)], instance=instance)
+    assert skipped(tick()) == "nothing due; 3 days looked at, 2 missing"
+
+
+def test_no_days_at_all_is_a_skip(place, tick):
+    assert skipped(tick()) == "nothing due; 0 days looked at"
+
+
+def test_today_is_not_asked_for(place, tick):
+    today = date.today()
+    for day in (today, today + timedelta(days=1)):
+        (place.folder / f"readings/{day:%Y%m%d}").mkdir()
+    assert skipped(tick()).startswith("nothing due")
+
+
+def test_an_outage_is_a_failed_tick_that_says_so(place, tick):
+    (place.folder / "readings").rmdir()
+    with pytest.raises(Unavailable, match="is the disk mounted"):
+        tick()
+
+
+@pytest.mark.parametrize("status", [DagsterRunStatus.QUEUED, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING])
+def test_days_that_a_run_is_at_work_on_are_not_asked_for_again(place, tick, instance, status):
+    for day in (1, 2):
+        place.day(day)
+    (request,) = tick().run_requests
+    queue(instance, place, request, status)
+    place.day(4)
+    assert asked(tick()) == ["2026-01-04..2026-01-04"]
+
+
+def test_a_run_that_somebody_clicked_counts_as_well(place, tick, instance):
+    place.day(1)
+    queue(instance, place, dg.RunRequest(tags={"dagster/partition": "2026-01-01"}), DagsterRunStatus.QUEUED)
+    assert skipped(tick()) == "1 due, in runs that are under way; 1 days looked at"
+
+
+def test_a_failed_day_is_asked_for_again_but_not_at_once(place, tick, instance, clock):
+    place.day(1)
+    (first,) = tick().run_requests
+    run = queue(instance, place, first, DagsterRunStatus.STARTED)
+    clock[0] += 3600
+    assert "under way" in skipped(tick())
+    finish(instance, run)
+    clock[0] += 10
+    assert skipped(tick()) == "1 due, but failed less than 5 minutes ago; 1 days looked at"
+    clock[0] += PATIENCE
+    (second,) = tick().run_requests
+    assert second.run_key != first.run_key
+
+
+def test_a_change_at_the_source_ends_the_wait(place, tick, instance, clock):
+    place.day(1)
+    (first,) = tick().run_requests
+    finish(instance, queue(instance, place, first, DagsterRunStatus.STARTED))
+    clock[0] += 10
+    assert "failed" in skipped(tick())
+    place.day(1, c="new")
+    assert asked(tick()) == ["2026-01-01..2026-01-01"]
+
+
+def test_the_same_tick_twice_makes_the_same_request(place, instance, clock):
+    """So that a tick which the daemon repeats after a crash is recognised by Dagster as the same."""
+    place.day(1)
+    jobfile = place.load()
+    sensor = switch_of(jobfile, jobfile.jobs["readings"])
+    keys = []
+    for _ in range(2):
+        with dg.build_sensor_context(instance) as context:
+            (request,) = sensor(context).run_requests
+        keys.append(request.run_key)
+    assert keys[0] == keys[1]
+
+
+def test_a_changed_source_is_observed_once_with_a_new_data_version(place, tick):
+    place.day(1, a="12345")
+    (first,) = tick().asset_events
+    assert first.asset_key == dg.AssetKey(["readings", "source"])
+    assert first.partition == "2026-01-01"
+    assert first.metadata["files"].value == 1
+    assert first.metadata["bytes"].value == 5
+    assert list(tick().asset_events) == []
+    place.day(1, b="1")
+    (second,) = tick().asset_events
+    assert second.tags["dagster/data_version"] != first.tags["dagster/data_version"]
+
+
+def test_many_gaps_are_bridged_over_missing_days_only(place, tick, instance):
+    for day in range(1, 30, 2):
+        place.day(day)
+    result = tick()
+    assert asked(result) == ["2026-01-01..2026-01-29"]
+    run_job(place.load(), "readings", [date(2026, 1, 15)], instance=instance)
+
+
+def test_the_first_tick_puts_down_the_first_day(place, tick):
+    place.write(JOBS.replace("    start  = 2026-01-01\n", ""))
+    place.day(7)
+    assert asked(tick()) == ["2026-01-07..2026-01-07"]
+    with place.ledger() as ledger:
+        assert ledger.position("readings", "first") == "2026-01-07"
+
+
+def test_the_switch_is_on_from_the_start_and_looks_as_often_as_the_job_says(place):
+    jobfile = place.write(JOBS + '    every = "2m"\n')
+    sensor = switch_of(jobfile, jobfile.jobs["readings"])
+    assert sensor.name == "readings_due"
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert sensor.minimum_interval_seconds == 120
+
+
+def test_a_manual_job_has_no_switch(place):
+    jobfile = place.write(JOBS.replace('"daily"', '"manual"'))
+    assert list(definitions_of(jobfile).sensors) == []
+
+
+def test_dagster_takes_the_result_for_a_valid_tick(place, instance):
+    """As the code server evaluates it: requests, tags, cursor and observations are all acceptable."""
+    for day in (1, 2):
+        place.day(day)
+    jobfile = place.load()
+    repository = definitions_of(jobfile).get_repository_def()
+    with dg.build_sensor_context(instance, repository_def=repository) as context:
+        data = repository.get_sensor_def("readings_due").evaluate_tick(context)
+    (request,) = data.run_requests
+    assert {key.path[-1] for key in request.asset_selection} == {"left", "right-hand"}
+    assert len(data.asset_events) == 2
