@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar, Self, TypeVar, final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from typing_extensions import override
 
-from datagw.errors import DatagwError, GatewayError, NotFound, Rejected, Unavailable
+from datagw.errors import ConfigError, DatagwError, Denied, GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, StagedFile, join, parent, part_name, safe_path
 from datagw.gateways import getting, proving, sending
 from datagw.gateways.hooks import Hooks
@@ -309,7 +309,13 @@ class Gateway(BaseModel, Hooks):
         """The open session, opened if need be; a declared root that is not there is an error."""
         live = self._live
         if live.session is None:
-            live.session = self._session()
+            if live.refused is not None:
+                raise Denied(live.refused)
+            try:
+                live.session = self._session()
+            except (Denied, ConfigError) as error:  # once and for all: who tries too often is locked out
+                live.refused = error.message if isinstance(error, Denied) else str(error)
+                raise Denied(live.refused) from error
             if self.root:
                 try:
                     self._stat(live.session, "")

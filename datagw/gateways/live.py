@@ -26,6 +26,7 @@ class Live:
     def __init__(self, name: str) -> None:
         self.name = name
         self.session: Any = None
+        self.refused: str | None = None
         self.retries = RetryPolicy()
         self.limiters: tuple[Limiter, ...] = ()
         self.fence: Callable[[], None] = lambda: None
