@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
-from datagw.errors import NotFound, Unavailable
+from datagw.errors import NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, StagedFile, is_own_name, parent
 from datagw.gateways.base import Gateway
 from datagw.gateways.reading import open_for_writing
@@ -104,11 +104,11 @@ def look_at_copy(
 
 
 def listed(gateway: Gateway, folder: str) -> dict[str, RemoteFile]:
-    """The entries of a destination folder by path; none where it has not been made yet."""
+    """The entries of a destination folder by path; none where it is not made yet, or a file stands in its way."""
     try:
         return {entry.path: entry for entry in gateway.ls(folder)}
-    except NotFound:
-        return {}
+    except (NotFound, Rejected):
+        return {}  # sending will say what is in the way, of those files alone
 
 
 def remember(job: Job, day: date | None, ledger: Ledger) -> Remembered:
