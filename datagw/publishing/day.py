@@ -7,11 +7,11 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 
-from datagw.errors import Changed, GatewayError, NotFound
+from datagw.errors import Changed, Denied, GatewayError, NotFound
 from datagw.files import RemoteFile, StagedFile
 from datagw.gateways.base import Gateway
 from datagw.jobs import Job
-from datagw.ledger import Lease
+from datagw.ledger import FailureRow, Lease
 from datagw.publishing.copying import CopyWork, local_hashes
 from datagw.publishing.freeing import Freeing, remove_empty_folders
 from datagw.publishing.looking import in_place, look_at_copy, look_at_source, remember
@@ -150,9 +150,13 @@ class DayWork:
     def _set_markers(self, sends: Mapping[str, Sequence[Action]]) -> None:
         """In the source if files may go from it, then at each destination that gets a byte; before the first byte."""
         path = source_marker(self.job, self.day) if self.job.delete_source else None
+        standing: list[str] = []
         if path is not None:
-            set_marker(self.world, self.lease, self.job, self.day, "", self.source, path)
-        standing = [self.source.shown(path)] if path else []
+            try:
+                set_marker(self.world, self.lease, self.job, self.day, "", self.source, path)
+                standing.append(self.source.shown(path))
+            except Denied as error:  # a disk that has become read-only is the last to be left alone with its files
+                self._not_freed(path, error)
         for name, work in list(self.works.items()):
             there = copy_marker(work.copy, self.day)
             if there is not None and sends[name]:
@@ -201,7 +205,7 @@ class DayWork:
             self._look_again(sight)
         if self._clean:
             self._remove_markers(source=False)
-        if self.job.delete_source and not self.dead:
+        if self.job.delete_source and not (self.dead or self.errors):
             self._free(sight)
         if self._clean:
             self._remove_markers(source=True)
@@ -270,6 +274,14 @@ class DayWork:
         else:
             for work in self.works.values():
                 work.failed(path, error)
+
+    def _not_freed(self, path: str, error: GatewayError) -> None:
+        """The source takes no marker, so nothing of it will be deleted; the copies are made all the same."""
+        text = f"{error}; published, but not freed"
+        self.errors.append(FileFailure("", path, text))
+        self.world.log.error("%s", text)
+        row = FailureRow(self.job.name, self.day, None, path, text, self.world.now(), self.world.run)
+        self.world.ledger.write_failures([row])
 
     @contextmanager
     def _surviving(self, name: str) -> Generator[None, None, None]:
