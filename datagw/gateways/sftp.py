@@ -145,9 +145,14 @@ class Sftp(Gateway):
                 if names is None:
                     return
                 for name, attributes in names:
-                    if name not in (".", ".."):
-                        path = join(folder, name)
-                        yield self._claim(path, attributes if attributes.mode is not None else self._ask(session, path))
+                    if name in (".", ".."):
+                        continue
+                    if not name or "/" in name or "\0" in name:
+                        raise Rejected(f"the server lists a name that no file can have: {name!r}", path=folder)
+                    path = join(folder, name)
+                    found = attributes if attributes.mode is not None else look(wire, self.full(path))
+                    if found is not None:  # else it has gone meanwhile
+                        yield self._claim(path, found)
         finally:
             if wire.alive:
                 wire.close_handle(handle)
@@ -171,9 +176,6 @@ class Sftp(Gateway):
     def _look(self, session: Connection, path: str) -> Answer:
         """LSTAT, except of the root, which may be reached by a link."""
         return session.wire.lstat(self.full(path)) if path else session.wire.stat(self.full(path))
-
-    def _ask(self, session: Connection, path: str) -> Attributes:
-        return session.wire.lstat(self.full(path)).attributes()
 
     @staticmethod
     def _claim(path: str, found: Attributes) -> RemoteFile:
@@ -213,7 +215,9 @@ class Sftp(Gateway):
     ) -> Iterator[tuple[Reading, GatewayError | None]]:
         if session.sender is None:
             session.sender = Sender(session.wire, self.full, lambda folder: self._mkdir(session, folder), self.live.log)
-        return session.sender.send_many(readings, sync)
+        rates = (limiter.rate for limiter in self.live.limiters)
+        block = min(session.wire.write_size, max(4096, min(rates, default=1 << 30) // 4))  # so that no pause is long
+        return session.sender.send_many(readings, sync, block)
 
     @override
     def _hash(self, session: Connection, files: Sequence[RemoteFile]) -> list[str | None]:

@@ -11,7 +11,7 @@ import importlib
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from datagw.errors import Denied, GatewayError, Unavailable, Unsupported
@@ -113,8 +113,8 @@ def log_in(
     """Shows keys, then the password, each once, until the server is content; Denied where it is not."""
     paramiko: Any = importlib.import_module("paramiko")
     tried: list[str] = []
-    with contextlib.closing(paramiko.Agent()) as agent:
-        for what, attempt in _ways(transport, username, agent, private_key, (passphrase, password)):
+    with contextlib.closing(_ways(transport, username, private_key, passphrase, password)) as ways:
+        for what, attempt in ways:
             try:
                 if not attempt():
                     return  # else the server wants one more proof
@@ -130,7 +130,7 @@ def log_in(
                     raise Unavailable("the server did not answer the login in time") from error
                 tried.append(what)
                 if not transport.is_active():
-                    break
+                    break  # it has had enough of us
     if not tried:
         raise Denied(f"nothing to log in as {username} with: set private_key or password, or start an ssh agent")
     raise Denied(f"the server refuses {username}; tried: {'; '.join(tried)}")
@@ -139,23 +139,25 @@ def log_in(
 def _ways(
     transport: Transport,
     username: str,
-    agent: Any,
     private_key: str | None,
-    secrets: tuple[Secret | None, Secret | None],
-) -> Iterator[tuple[str, Callable[[], list[str]]]]:
+    passphrase: Secret | None,
+    password: Secret | None,
+) -> Generator[tuple[str, Callable[[], list[str]]]]:
     """What can be shown to the server, one after the other: a description, and the attempt."""
-    passphrase, password = secrets
+
+    def show(path: str) -> list[str]:
+        return transport.auth_publickey(username, load_key(path, passphrase))
+
     if private_key is not None:
-        yield f"the key {private_key}", lambda: transport.auth_publickey(username, load_key(private_key, passphrase))
+        yield f"the key {private_key}", lambda: show(private_key)
     elif password is None:
-        for key in agent.get_keys():
-            yield f"the agent's {key.get_name()} key", lambda key=key: transport.auth_publickey(username, key)
+        paramiko: Any = importlib.import_module("paramiko")
+        with contextlib.closing(paramiko.Agent()) as agent:
+            for key in agent.get_keys():
+                yield f"the agent's {key.get_name()} key", lambda key=key: transport.auth_publickey(username, key)
         for path in DEFAULT_KEYS:
             if os.path.exists(os.path.expanduser(path)):
-                yield (
-                    f"the key {path}",
-                    lambda path=path: transport.auth_publickey(username, load_key(path, passphrase)),
-                )
+                yield f"the key {path}", lambda path=path: show(path)
     if password is not None:
         value = password.reveal()
         yield "the password", lambda: transport.auth_password(username, value)

@@ -34,8 +34,13 @@ class Sender:
         self._log = log
         self.keeps_times = True
 
-    def send_many(self, readings: Iterable[Reading], sync: bool) -> Iterator[tuple[Reading, GatewayError | None]]:
-        """Each file with its error, or None, as soon as its last answer is there; in the order given."""
+    def send_many(
+        self, readings: Iterable[Reading], sync: bool, block: int
+    ) -> Iterator[tuple[Reading, GatewayError | None]]:
+        """Each file with its error, or None, as soon as its last answer is there; in the order given.
+
+        `block` is how many bytes are read and sent at once.
+        """
         most = min(AHEAD, max(1, self._wire.handles // 2)) if self._wire.handles else AHEAD
         waiting = iter(readings)
         opening: deque[_Transfer] = deque()
@@ -48,7 +53,7 @@ class Sender:
                     if reading is None:
                         more = False
                     else:
-                        opening.append(_Transfer(self, reading, sync))
+                        opening.append(_Transfer(self, reading, sync, block))
                 if opening:
                     closing.append(opening[0])
                     opening.popleft().send()
@@ -116,10 +121,11 @@ class Sender:
 class _Transfer:
     """One file: opened, its content sent, its answers awaited. An error ends it early; it is closed all the same."""
 
-    def __init__(self, sender: Sender, reading: Reading, sync: bool) -> None:
+    def __init__(self, sender: Sender, reading: Reading, sync: bool, block: int) -> None:
         self.reading = reading
         self._sender = sender
         self._wire = sender.wire
+        self._block = block
         self._sync = sync and "fsync@openssh.com" in sender.wire.extensions
         self._opening = sender.open(reading)
         self._handle: bytes | None = None
@@ -134,7 +140,7 @@ class _Transfer:
         try:
             self._handle = handle = self._sender.opened(self.reading, self._opening)
             offset = self.reading.offset
-            for block in self.reading.blocks(self._wire.write_size):
+            for block in self.reading.blocks(self._block):
                 while self._writes and self._writes[0].done:
                     self._writes.popleft().ok()  # a full disk ends the reading of a large file early
                 self._writes.append(self._wire.write(handle, offset, block))

@@ -23,6 +23,7 @@ from datagw.gateways.base import Rename, Sent, Upload
 from datagw.gateways.local import Local
 from datagw.gateways.reading import Reading
 from datagw.gateways.sftp import Sftp
+from datagw.gateways.sftp_packets import Answer, Attributes
 from datagw.gateways.sftp_wire import Wire
 from datagw_tests.gateways.conftest import ONCE, an_sshd
 from datagw_tests.gateways.promise import NASTY
@@ -101,6 +102,15 @@ def test_one_failing_file_keeps_its_error_to_itself(gateway: Sftp, root: Path) -
     assert isinstance(outcome["b"], Rejected)
     assert "folder" in str(outcome["b"])
     assert (outcome["a"], outcome["c"]) == (None, None)
+
+
+def test_a_slow_limit_is_kept_in_small_steps(gateway: Sftp) -> None:
+    steps: list[int] = []
+    slow = gateway.using(retries=ONCE, bandwidth=200_000, moved=steps.append)
+    with slow:
+        (done,) = slow.send([wish(bytes(200_000), "f")])
+    assert done.error is None
+    assert max(steps) <= 50_000
 
 
 def test_the_order_to_end_reaches_a_send_that_is_under_way(gateway: Sftp) -> None:
@@ -225,6 +235,35 @@ def test_a_listing_that_nobody_finishes_gives_its_handle_back(gateway: Sftp, roo
         next(entries)
         entries.close()  # type: ignore[attr-defined]
     assert len(list(gateway.ls())) == 500
+
+
+def test_a_server_that_lists_slashes_is_not_followed(
+    gateway: Sftp, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "f").touch()
+    usual = Answer.names
+
+    def evil(answer: Answer) -> list[tuple[str, Attributes]] | None:
+        found = usual(answer)
+        return found and [*found, ("../../etc/passwd", found[0][1])]
+
+    monkeypatch.setattr(Answer, "names", evil)
+    with pytest.raises(Rejected, match="no file can have"):
+        list(gateway.ls())
+
+
+def test_what_a_listing_leaves_out_is_asked_for(gateway: Sftp, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "file").write_bytes(b"12345")
+    (root / "folder").mkdir()
+    usual = Answer.names
+
+    def terse(answer: Answer) -> list[tuple[str, Attributes]] | None:
+        found = usual(answer)
+        return found and [*((name, Attributes()) for name, _ in found), ("gone", Attributes())]
+
+    monkeypatch.setattr(Answer, "names", terse)
+    found = [(entry.path, entry.kind) for entry in gateway.ls()]
+    assert found == [("file", "file"), ("folder", "folder")]
 
 
 # ---- reading
@@ -438,7 +477,7 @@ def test_a_folder_without_the_right_to_write_is_denied(tmp_path: Path) -> None:
 # ---- memory, crashes
 
 
-@pytest.mark.parametrize("size", [1 << 30, pytest.param(5 << 30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("size", [400 << 20, pytest.param(5 << 30, marks=pytest.mark.slow)])
 def test_memory_stays_flat_whatever_the_size_of_a_file(sshd: OpenSSH, root: Path, tmp_path: Path, size: int) -> None:
     script = textwrap.dedent("""
         import json, resource, sys

@@ -18,7 +18,14 @@ from datagw.gateways.sftp import Sftp
 from datagw_tests.gateways.conftest import ONCE, an_sshd
 from datagw_tests.servers.asyncssh_server import PASSWORD, AsyncSSH
 
-NAMES = ["plain", "with space", "new\nline", "back\\slash", "carriage\rreturn", b"\xff\xfe".decode("utf-8", "surrogateescape")]
+NAMES = [
+    "plain",
+    "with space",
+    "new\nline",
+    "back\\slash",
+    "carriage\rreturn",
+    b"\xff\xfe".decode("utf-8", "surrogateescape"),
+]
 WRONG = "0" * 64
 
 
@@ -139,7 +146,18 @@ def test_large_files_are_hashed_by_openssl_or_where_it_is_missing_by_sha256sum(
         lambda _command, _stdin: (WRONG.encode() + b"  /another/name\0", 0),
         lambda _command, _stdin: (b"x" * 20_000_000, 0),
     ],
-    ids=["nothing", "no status", "rclone", "nologin", "rubbish", "no sha256sum", "short", "no hex", "other name", "endless"],
+    ids=[
+        "nothing",
+        "no status",
+        "rclone",
+        "nologin",
+        "rubbish",
+        "no sha256sum",
+        "short",
+        "no hex",
+        "other name",
+        "endless",
+    ],
 )
 def test_what_is_no_answer_is_none_and_is_not_asked_for_again(
     gateway: Sftp, machine: Machine, answer: Callable[[str, bytes], tuple[bytes, int | None]]
@@ -177,19 +195,20 @@ def test_a_shell_that_sees_another_tree_is_found_out(server: AsyncSSH, machine: 
 
 
 def test_a_server_without_exec_has_no_hashes(tmp_path: Path) -> None:
-    with an_sshd(tmp_path / "sshd", exec_allowed=False) as place:
-        with Sftp(**place.fields()).using(retries=ONCE) as gateway:
-            gateway.put(b"x", "x")
-            assert hashes(gateway, ["x"]) == [None]
-            assert gateway.hashes([gateway.stat("x")]) == [(hashlib.sha256(b"x").hexdigest(), "readback")]
+    with an_sshd(tmp_path / "sshd", exec_allowed=False) as place, Sftp(**place.fields()).using(retries=ONCE) as gateway:
+        gateway.put(b"x", "x")
+        assert hashes(gateway, ["x"]) == [None]
+        assert gateway.hashes([gateway.stat("x")]) == [(hashlib.sha256(b"x").hexdigest(), "readback")]
 
 
 def test_a_server_that_grants_one_channel_has_no_hashes(tmp_path: Path) -> None:
-    with an_sshd(tmp_path / "sshd", config=["MaxSessions 1"]) as place:
-        with Sftp(**place.fields()).using(retries=ONCE) as gateway:
-            gateway.put(b"x", "x")
-            assert hashes(gateway, ["x"]) == [None]
-            assert gateway.stat("x").size == 1
+    with (
+        an_sshd(tmp_path / "sshd", config=["MaxSessions 1"]) as place,
+        Sftp(**place.fields()).using(retries=ONCE) as gateway,
+    ):
+        gateway.put(b"x", "x")
+        assert hashes(gateway, ["x"]) == [None]
+        assert gateway.stat("x").size == 1
 
 
 def test_thousands_of_names_go_in_several_commands(sshd: Any, root: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
+from asyncssh import constants as sftp
 
 from datagw.errors import Denied, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, part_name
@@ -118,7 +119,7 @@ def test_times_are_set_only_after_the_content_has_arrived(server: AsyncSSH) -> N
 
 
 def test_a_place_that_takes_no_times_takes_the_file(server: AsyncSSH, caplog: pytest.LogCaptureFixture) -> None:
-    server.fault = failing("fsetstat", asyncssh.FX_OP_UNSUPPORTED)  # type: ignore[assignment]
+    server.fault = failing("fsetstat", sftp.FX_OP_UNSUPPORTED)  # type: ignore[assignment]
     with gateway_on(server) as gateway:
         done = [*sent(gateway, wish(b"a", "a"), wish(b"b", "b")), *sent(gateway, wish(b"c", "c"))]
     assert {one.error for one in done} == {None}
@@ -126,7 +127,7 @@ def test_a_place_that_takes_no_times_takes_the_file(server: AsyncSSH, caplog: py
 
 
 def test_a_mode_that_was_asked_for_and_refused_is_an_error(server: AsyncSSH) -> None:
-    server.fault = failing("fsetstat", asyncssh.FX_PERMISSION_DENIED)  # type: ignore[assignment]
+    server.fault = failing("fsetstat", sftp.FX_PERMISSION_DENIED)  # type: ignore[assignment]
     with gateway_on(server) as gateway:
         assert isinstance(sent(gateway, wish(b"a", "a", 0o600))[0].error, Denied)
 
@@ -134,10 +135,10 @@ def test_a_mode_that_was_asked_for_and_refused_is_an_error(server: AsyncSSH) -> 
 @pytest.mark.parametrize(
     ("code", "kind", "words"),
     [
-        (asyncssh.FX_FAILURE, Rejected, "no space left, or a quota"),
-        (asyncssh.FX_NO_SPACE_ON_FILESYSTEM, Rejected, "no space left"),
-        (asyncssh.FX_QUOTA_EXCEEDED, Rejected, "quota"),
-        (asyncssh.FX_PERMISSION_DENIED, Denied, "permission"),
+        (sftp.FX_FAILURE, Rejected, "no space left, or a quota"),
+        (sftp.FX_NO_SPACE_ON_FILESYSTEM, Rejected, "no space left"),
+        (sftp.FX_QUOTA_EXCEEDED, Rejected, "quota"),
+        (sftp.FX_PERMISSION_DENIED, Denied, "permission"),
     ],
 )
 def test_a_write_that_fails_is_told_and_the_other_files_arrive(
@@ -154,12 +155,12 @@ def test_a_write_that_fails_is_told_and_the_other_files_arrive(
 
 def test_a_server_that_has_lost_its_own_disk_is_asked_again(server: AsyncSSH) -> None:
     usual = server.fault
-    server.fault = failing("write", asyncssh.FX_CONNECTION_LOST)  # type: ignore[assignment]
+    server.fault = failing("write", sftp.FX_CONNECTION_LOST)  # type: ignore[assignment]
     with gateway_on(server) as gateway:
         assert isinstance(sent(gateway, wish(b"1", "f"))[0].error, Unavailable)
     with gateway_on(server, RetryPolicy(max=1, backoff=0.01)) as gateway:
         calls = server.calls.count("write")
-        server.fault = failing("write", asyncssh.FX_CONNECTION_LOST)  # type: ignore[assignment]
+        server.fault = failing("write", sftp.FX_CONNECTION_LOST)  # type: ignore[assignment]
         failed = server.fault
         server.fault = lambda place, happening: (
             failed(place, happening) if server.calls.count("write") == calls + 1 else usual(place, happening)
@@ -168,7 +169,7 @@ def test_a_server_that_has_lost_its_own_disk_is_asked_again(server: AsyncSSH) ->
 
 
 def test_a_failure_only_at_the_end_is_a_failure(server: AsyncSSH) -> None:
-    server.fault = failing("close", asyncssh.FX_FAILURE)  # type: ignore[assignment]
+    server.fault = failing("close", sftp.FX_FAILURE)  # type: ignore[assignment]
     with gateway_on(server) as gateway:
         assert isinstance(sent(gateway, wish(b"1", "f"))[0].error, Rejected)
 
@@ -203,7 +204,7 @@ def test_short_answers_are_asked_for_again(server: AsyncSSH) -> None:
 
 def test_a_read_that_fails_is_that_files_error(server: AsyncSSH) -> None:
     (server.root / "f").write_bytes(b"f" * 10)
-    server.fault = failing("read", asyncssh.FX_FAILURE)  # type: ignore[assignment]
+    server.fault = failing("read", sftp.FX_FAILURE)  # type: ignore[assignment]
     with gateway_on(server) as gateway:
         ((file, error),) = gateway._read_many(gateway.session(), [RemoteFile("f", 10)])
     assert file.path == "f"

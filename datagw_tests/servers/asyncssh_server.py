@@ -152,6 +152,7 @@ class AsyncSSH:
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.sleep(0))  # for the sockets to be closed
         self._loop.close()
 
     async def _listen(self) -> Any:
