@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -15,4 +16,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from datagw.cli.app import commands
     from datagw.cli.endings import ended
 
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows no ✓ shows its number
     sys.exit(ended(commands, sys.argv[1:] if arguments is None else list(arguments)))

@@ -83,10 +83,12 @@ def _print_recent(ledger: Ledger, job: str | None, since: datetime | None) -> No
         for r in receipts
     ]
     left = _left("at", "job", "day", "copy", "destination")
-    print_table([*left, ("size", "right"), *_left("verified", "sha256")], proven)
+    if proven:
+        print_table([*left, ("size", "right"), *_left("verified", "sha256")], proven)
     _heading("failures", len(failures))
     failed = [(_short(f.at), f.job, _day(f.day), f.copy or "", f.file or "", f.error) for f in failures[-RECENT:]]
-    print_table(_left("at", "job", "day", "copy", "file", "error"), failed)
+    if failed:
+        print_table(_left("at", "job", "day", "copy", "file", "error"), failed)
 
 
 def _heading(what: str, count: int) -> None:

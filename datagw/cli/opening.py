@@ -129,11 +129,14 @@ def open_world(file: JobFile) -> Iterator[World]:
 
 def before_start(job: Job, world: World) -> list[date]:
     """The days at the source that lie before the job's `start`, where it names one; asks the source."""
-    from datetime import date
+    if not job.dated or job.start == "first":
+        return []
+    return [day for day in days_at_source(job, world) if day < job.start]
 
+
+def days_at_source(job: Job, world: World) -> list[date]:
+    """The days that stand at the source of a dated job, oldest first; asks the source."""
     from datagw.publishing.days import found_days
 
-    if not job.dated or not isinstance(job.start, date):
-        return []
     with world.gateways[job.source.gateway].using(name=job.source.gateway, retries=job.retries) as gateway:
-        return [day for day in found_days(job, gateway) if day < job.start]
+        return found_days(job, gateway)

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from datagw.cli import results
 from datagw.cli.endings import DONE, FAILED, of_results
-from datagw.cli.opening import before_start, job_file, job_of, open_world, tell_errors
+from datagw.cli.opening import before_start, days_at_source, job_file, job_of, open_world, tell_errors
 from datagw.cli.settings import Command, Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -51,10 +51,14 @@ class Asked:
         return (self.one, self.first, self.last) != (None, None, None)
 
     def days(self, job: Job, now: datetime, known_first: date | None) -> list[date]:
-        """Each of them, oldest first; an open end is the job's first day, or the last one that has begun."""
+        """Each of them, oldest first; an open end is the job's first day, or the last one that is over."""
         if self.one is not None:
             return [self.one]
-        last = self.last or now.astimezone(job.zone).date()
+        last = self.last
+        if last is None:
+            last = now.astimezone(job.zone).date()
+            while not job.is_over(last, now):
+                last -= timedelta(days=1)
         first = self.first or known_first or last
         return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
@@ -113,29 +117,29 @@ def command(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The plans of the days that may be sent, and those among the days asked for that may not yet."""
+    """The plans of the days that may be sent; and those asked for that are missing, or may not be sent yet."""
 
     plans: Sequence[DayPlan]
-    not_over: Sequence[date]
-
-    @property
-    def missing(self) -> list[date]:
-        """The days asked for that are not at the source, and never were published."""
-        return [plan.day for plan in self.plans if plan.state == "missing" and plan.day is not None]
+    missing: Sequence[date] = ()
+    not_over: Sequence[date] = ()
 
 
 def look(file: JobFile, job: Job, asked: Asked) -> Found:
-    """Plans what was asked for, or whatever is due; changes nothing."""
+    """Plans what was asked for, or whatever is due; changes nothing. Days of which nobody knows are not planned."""
     from datagw.publishing import due, first_day
 
     with open_world(file) as world:
         if not asked.any:
-            return Found(due(job, world), ())
+            return Found(due(job, world))
         now = datetime.now(UTC)
         days = asked.days(job, now, None if asked.first else first_day(job, world))
         over = [day for day in days if job.is_over(day, now)]
-        plans = due(job, world, days=over) if over else []
-        return Found(plans, [day for day in days if day not in set(over)])
+        known = {*days_at_source(job, world), *(row.day for row in world.ledger.days(job.name))} if over else set()
+        wanted = [day for day in over if day in known]
+        plans = due(job, world, days=wanted) if wanted else []
+        missing = {*over} - known | {plan.day for plan in plans if plan.day and plan.state == "missing"}
+        plans = [plan for plan in plans if plan.state != "missing"]
+        return Found(plans, sorted(missing), [day for day in days if day not in {*over}])
 
 
 def _refusal(job: Job, day: date, found: Found) -> str | None:

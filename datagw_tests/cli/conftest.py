@@ -69,7 +69,8 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
     def run(*arguments: str) -> Said:
         capsys.readouterr()
         code = ended(commands, list(arguments))
-        return Said(code, *capsys.readouterr())
+        said = capsys.readouterr()
+        return Said(code, said.out, said.err)
 
     return run
 

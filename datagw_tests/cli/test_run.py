@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,28 @@ import pytest
 
 from datagw.ledger.ledger import Ledger
 from datagw_tests.cli.conftest import JOBS, Cli, write
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder in which Dagster has made its tables, which takes a second."""
+    from datagw.assets.instance import open_instance
+    from datagw.jobs import load
+
+    folder = tmp_path_factory.mktemp("made-once")
+    (folder / "jobs.toml").write_text(JOBS)
+    (folder / "institute").mkdir()
+    with open_instance(load(folder / "jobs.toml")) as instance:
+        assert instance.get_runs_count() == 0
+        assert instance.all_asset_keys() == []
+        assert instance.all_instigator_state() == []
+    return folder / ".datagw"
+
+
+@pytest.fixture
+def station(station: Path, made_once: Path) -> Path:
+    shutil.copytree(made_once, station / ".datagw")
+    return station
 
 
 def names_below(folder: Path) -> set[bytes]:
@@ -103,12 +126,31 @@ def test_in_a_range_missing_days_are_only_reported(station: Path, cli: Cli):
     assert "2 days missing: 2026-01-03, 2026-01-04" in said.err
 
 
+def test_in_a_range_days_that_are_not_over_are_only_reported(station: Path, cli: Cli):
+    today = datetime.now(UTC).date()
+    said = cli("run", "readings", "--from", "2026-01-01", "--to", str(today), "--json")
+    assert said.code == 0
+    assert [day["day"] for day in said.json["days"]] == ["2026-01-01", "2026-01-02"]
+    assert str(today) in said.json["not_over"]
+    assert f"not over yet: {said.json['not_over'][0]}" in said.err
+
+
+def test_a_day_that_was_freed_is_not_missing(station: Path, cli: Cli):
+    (station / "jobs.toml").write_text(JOBS + "delete_source = true\n")
+    cli("run", "readings", "-q")
+    assert list((station / "station").iterdir()) == []
+    said = cli("run", "readings", "--from", "2026-01-01", "--to", "2026-01-03", "--json")
+    assert (said.code, said.json["missing"]) == (0, ["2026-01-03"])
+    assert cli("run", "readings", "--day", "2026-01-02").code == 0
+
+
 def test_a_range_may_have_one_end(station: Path, cli: Cli):
     assert [day["day"] for day in cli("run", "readings", "--to", "2026-01-01", "--json").json["days"]] == ["2026-01-01"]
     said = cli("run", "readings", "--from", "2026-01-02", "--json")
     assert said.code == 0
     assert [day["day"] for day in said.json["days"]] == ["2026-01-02"]
-    assert str(datetime.now(UTC).date()) in said.json["not_over"]
+    assert said.json["not_over"] == []
+    assert "2026-01-03" in said.json["missing"]
 
 
 def test_proven_files_can_be_sent_again(station: Path, cli: Cli):
