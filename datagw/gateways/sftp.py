@@ -29,7 +29,7 @@ from datagw.gateways.sftp_exec import Ask, Shell
 from datagw.gateways.sftp_packets import Answer, Attributes, Status
 from datagw.gateways.sftp_read import read_from, read_many
 from datagw.gateways.sftp_send import AHEAD, Sender
-from datagw.gateways.sftp_wire import Wire
+from datagw.gateways.sftp_wire import NotSftp, Wire
 
 Item = TypeVar("Item")
 Asked = TypeVar("Asked")
@@ -89,7 +89,7 @@ class Sftp(Gateway):
                 passphrase=self.passphrase,
                 password=self.password,
             )
-            transport.set_keepalive(int(self.keepalive))
+            transport.set_keepalive(self.keepalive)
             return Connection(self._start_sftp(transport), Shell(transport, self.timeout))
         except BaseException:
             sftp_keys.hang_up(transport)
@@ -120,7 +120,10 @@ class Sftp(Gateway):
             raise
         finally:
             watchdog.cancel()
-        wire = Wire(channel, self.timeout, transport.close)
+        try:
+            wire = Wire(channel, self.timeout, transport.close)
+        except NotSftp as error:
+            raise Unsupported(str(error)) from error
         wire.openssh = "OpenSSH" in transport.remote_version and "limits@openssh.com" in wire.extensions
         return wire
 

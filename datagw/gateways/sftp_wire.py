@@ -41,6 +41,10 @@ class Channel(Protocol):
     def settimeout(self, timeout: float | None, /) -> None: ...
 
 
+class NotSftp(Exception):
+    """What is at the other end speaks something else."""
+
+
 class Space(NamedTuple):
     """What a disk has left for us: bytes, inodes (None where it does not count them), or nothing at all."""
 
@@ -206,7 +210,7 @@ class Wire:
             head = self._receive_exactly(5)
             (size,) = struct.unpack_from(">I", head)
             if head[4] != p.VERSION or not 5 <= size <= _LONGEST_ANSWER:
-                raise ConnectionError("the server does not speak SFTP; does a login script write something?")
+                raise NotSftp("the server does not speak SFTP; does a login script write something?")
             body = self._receive_exactly(size - 1)
         except TimeoutError as error:
             raise ConnectionError(f"no SFTP greeting within {self._timeout:g} s") from error
@@ -219,7 +223,7 @@ class Wire:
                 value, at = p.string(body, at)
                 offered[name.decode("utf-8", "replace")] = value
         if version < 3:
-            raise ConnectionError(f"the server speaks SFTP {version} only; version 3 is needed")
+            raise NotSftp(f"the server speaks SFTP {version} only; version 3 is needed")
         return offered
 
     def _receive_exactly(self, size: int) -> bytes:

@@ -253,6 +253,17 @@ def test_a_server_without_sftp_is_named_as_such(tmp_path: Path) -> None:
         gateway.stat("")
 
 
+def test_a_server_that_says_something_else_is_named_as_such(tmp_path: Path) -> None:
+    server = an_sshd(tmp_path / "sshd")
+    server.subsystem = "sftp /bin/echo Welcome to our server"
+    with (
+        server,
+        Sftp(**server.fields()).using(retries=EAGER) as gateway,
+        pytest.raises(Unsupported, match="speak SFTP"),
+    ):
+        gateway.stat("")
+
+
 def test_the_user_is_the_current_one_and_the_port_22() -> None:
     gateway = Sftp(host="sftp.example.org")
     assert (gateway.username, gateway.port, gateway.known_hosts) == (getpass.getuser(), 22, "~/.ssh/known_hosts")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from datagw.gateways import sftp_packets as p
 from datagw.gateways.sftp_packets import Status
-from datagw.gateways.sftp_wire import LARGE_BLOCK, MOST_REQUESTS, SMALL_BLOCK, Wire
+from datagw.gateways.sftp_wire import LARGE_BLOCK, MOST_REQUESTS, SMALL_BLOCK, NotSftp, Wire
 
 Answering = Callable[["Scripted", int, int, bytes], None]
 VERSION_3 = struct.pack(">IBI", 5, p.VERSION, 3)
@@ -273,7 +273,7 @@ def test_an_answer_that_makes_no_sense_ends_the_connection(rubbish: bytes) -> No
 )
 def test_what_does_not_speak_sftp_is_told(greeting: bytes, complaint: str) -> None:
     server = Scripted(nothing, greeting)
-    with pytest.raises(ConnectionError, match=complaint):
+    with pytest.raises(NotSftp, match=complaint):
         Wire(SocketChannel(server.near), 5, server.hang_up)
 
 
