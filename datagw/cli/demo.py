@@ -160,14 +160,13 @@ def _compared(place: Place) -> None:
 
 
 def _ui(place: Place, port: int | None, *, quiet: bool) -> int:
+    from datagw.assets.instance import prepare
     from datagw.cli.dev import serve
     from datagw.jobs import load
 
     _step("The same in Dagster")
-    file = load(place.jobs)
-    from datagw.assets.instance import prepare
-
-    return serve(place.jobs, prepare(file), port, quiet=quiet, say=print_line)
+    state = prepare(load(place.jobs, place.environment))
+    return serve(place.jobs, state, port, quiet=quiet, say=_fact, env=place.environment)
 
 
 @contextmanager

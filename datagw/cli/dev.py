@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
@@ -68,7 +68,15 @@ def note_first_days(settings: Settings) -> None:
                 click.echo(f"datagw: {job.name}: its first day is not known yet: {error}", err=True)
 
 
-def serve(jobs: Path, state: Path, port: int | None, *, quiet: bool, say: Callable[[str], None]) -> int:
+def serve(
+    jobs: Path,
+    state: Path,
+    port: int | None,
+    *,
+    quiet: bool,
+    say: Callable[[str], None],
+    env: Mapping[str, str] = os.environ,
+) -> int:
     """Dagster on the job file, until it is asked to end (KeyboardInterrupt) or ends by itself (exit code 1)."""
     port = free_port(port)
     workspace = state / "workspace.yaml"
@@ -78,7 +86,7 @@ def serve(jobs: Path, state: Path, port: int | None, *, quiet: bool, say: Callab
     process = subprocess.Popen(
         [sys.executable, "-m", "dagster", "dev", "-w", workspace, "-h", HOST, "-p", str(port), *level],
         cwd=jobs.parent if jobs.is_file() else jobs,
-        env={**os.environ, "DATAGW_JOBS": str(jobs), "DAGSTER_HOME": str(state)},
+        env={**env, "DATAGW_JOBS": str(jobs), "DAGSTER_HOME": str(state)},
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # signals of the terminal come to us, and we pass them on once
         preexec_fn=_end_with_parent,  # noqa: PLW1509 - before any thread of ours
