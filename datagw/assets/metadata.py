@@ -17,12 +17,12 @@ _LINKS = ("http://", "https://", "sftp://", "ftp://", "ftps://", "s3://")
 
 _FILES = TableSchema(
     columns=[
-        TableColumn("source"),
         TableColumn("destination"),
         TableColumn("size", type="int"),
-        TableColumn("sha256"),
         TableColumn("verification"),
         TableColumn("done"),
+        TableColumn("sha256"),
+        TableColumn("source"),
     ]
 )
 _FAILURES = TableSchema(columns=[TableColumn(name) for name in ("day", "copy", "file", "error")])

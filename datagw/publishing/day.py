@@ -15,7 +15,7 @@ from datagw.ledger import FailureRow, Lease
 from datagw.publishing.copying import CopyWork, local_hashes
 from datagw.publishing.freeing import Freeing, remove_empty_folders
 from datagw.publishing.looking import in_place, look_at_copy, look_at_source, remember
-from datagw.publishing.markers import copy_marker, remove_marker, set_marker, source_marker
+from datagw.publishing.markers import copy_marker, is_orphaned, remove_marker, set_marker, source_marker
 from datagw.publishing.outcome import copy_result, day_row, dead_copy, worst
 from datagw.publishing.planning import SourceSight, Wish, make_plan
 from datagw.publishing.plans import Action, DayPlan
@@ -64,6 +64,7 @@ class DayWork:
             return self._result("missing")
         if plan.due:
             self._write_rows("unfinished")
+            self._take_over_markers()
         self._apply(plan, sight)
         return self._conclude(plan, sight)
 
@@ -147,16 +148,29 @@ class DayWork:
                 self._source_trouble(path, one)
         return {path: one for path, one in found.items() if isinstance(one, str)}
 
+    def _take_over_markers(self) -> None:
+        """Those of a lost ledger become ours, so that they go at the end of the day also where nothing is sent."""
+        ledger = self.world.ledger
+        path = source_marker(self.job, self.day) if self.job.delete_source else None
+        if path is not None and is_orphaned(self.source, path, self.job, ledger):
+            self._mark_source(path)
+        for name, work in list(self.works.items()):
+            there = copy_marker(work.copy, self.day)
+            with self._surviving(name):
+                if there is not None and is_orphaned(work.gateway, there, self.job, ledger):
+                    set_marker(self.world, self.lease, self.job, self.day, name, work.gateway, there)
+
+    def _mark_source(self, path: str) -> bool:
+        try:
+            return set_marker(self.world, self.lease, self.job, self.day, "", self.source, path)
+        except Denied as error:  # a disk that has become read-only is the last to be left alone with its files
+            self._not_freed(path, error)
+            return False
+
     def _set_markers(self, sends: Mapping[str, Sequence[Action]]) -> None:
         """In the source if files may go from it, then at each destination that gets a byte; before the first byte."""
         path = source_marker(self.job, self.day) if self.job.delete_source else None
-        standing: list[str] = []
-        if path is not None:
-            try:
-                set_marker(self.world, self.lease, self.job, self.day, "", self.source, path)
-                standing.append(self.source.shown(path))
-            except Denied as error:  # a disk that has become read-only is the last to be left alone with its files
-                self._not_freed(path, error)
+        standing = [self.source.shown(path)] if path is not None and self._mark_source(path) else []
         for name, work in list(self.works.items()):
             there = copy_marker(work.copy, self.day)
             if there is not None and sends[name]:
@@ -205,7 +219,7 @@ class DayWork:
             self._look_again(sight)
         if self._clean:
             self._remove_markers(source=False)
-        if self.job.delete_source and not (self.dead or self.errors):
+        if self.job.delete_source and not (self.dead or self.errors or "" in self.late):
             self._free(sight)
         if self._clean:
             self._remove_markers(source=True)
@@ -227,6 +241,8 @@ class DayWork:
         """Files that came or changed while the day was sent: not a failure; the next run takes them."""
         before = {file.claim.path: file.claim.version for file in sight.files}
         after = look_at_source(self.job, self.day, self.source, self.world.ledger)
+        if after.waits is not None:
+            self.late[""] = after.waits
         for file in after.files:
             path = file.claim.path
             if before.get(path) != file.claim.version and path not in self.late:
@@ -234,9 +250,14 @@ class DayWork:
 
     def _remove_markers(self, *, source: bool) -> None:
         for row in self.world.ledger.markers_on(self.job.name, self.day):
-            if (row.copy == "") == source:
+            if (row.copy == "") != source:
+                continue
+            if row.gateway in self.gateways:
                 remove_marker(self.world, self.lease, row, self.gateways[row.gateway])
                 self._say("marker removed: %s", self.gateways[row.gateway].shown(row.path))
+            else:
+                self.world.ledger.remove_marker(self.lease, row)
+                self._say("%s:%s: the job has left this place; look for a marker there", row.gateway, row.path)
 
     def _free(self, sight: SourceSight) -> None:
         works = list(self.works.values())

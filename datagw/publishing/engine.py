@@ -78,7 +78,11 @@ def publish(
                 yield results[-1]
     except BaseException as error:
         cancelled = isinstance(error, _ENDED_BY_REQUEST) or type(error).__name__ == "DagsterExecutionInterruptedError"
-        world.ledger.end_run(world.run, "cancelled" if cancelled else "failed", str(error) or type(error).__name__)
+        world.ledger.end_run(
+            world.run,
+            "cancelled" if cancelled else "failed",
+            str(error) or ("interrupted" if cancelled else type(error).__name__),
+        )
         raise
     world.ledger.end_run(world.run, *_state_of(results))
 

@@ -113,7 +113,8 @@ def listed(gateway: Gateway, folder: str) -> dict[str, RemoteFile]:
 
 def remember(job: Job, day: date | None, ledger: Ledger) -> Remembered:
     """What the ledger knows of the day."""
-    recorded = {row.copy: row.state for row in ledger.days_on(job.name, day)}
+    copies = {copy.name for copy in job.to}
+    recorded = {row.copy: row.state for row in ledger.days_on(job.name, day) if row.copy in copies}
     loose = None
     if any(state in ("unfinished", "failed") for state in recorded.values()):
         loose = "an earlier run did not finish this day"

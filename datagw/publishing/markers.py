@@ -60,6 +60,12 @@ def set_marker(world: World, lease: Lease, job: Job, day: date | None, copy: str
     return True
 
 
+def is_orphaned(gateway: Gateway, path: str, job: Job, ledger: Ledger) -> bool:
+    """Whether the marker of a lost ledger stands there, whose process is no more."""
+    held = _read(gateway, path)
+    return held is not None and held.get("ledger") != ledger.id and _is_orphan(held, job)
+
+
 def remove_marker(world: World, lease: Lease, row: MarkerRow, gateway: Gateway) -> None:
     """Takes our marker away, unless another day or job of this ledger still needs it there; file first, row last."""
     lease.check()

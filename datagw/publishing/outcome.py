@@ -21,6 +21,7 @@ _ROWS = 100
 def copy_result(work: CopyWork, *, late: bool) -> CopyResult:
     """One copy of one day as it stands: everything proven there, freed files and late ones together."""
     receipts = sorted(work.receipts.values(), key=lambda receipt: receipt.source)
+    pattern = work.job.source.pattern
     state = "failed" if work.failures else "unfinished" if late else "published" if receipts else "empty"
     return CopyResult(
         copy=work.copy.name,
@@ -32,7 +33,7 @@ def copy_result(work: CopyWork, *, late: bool) -> CopyResult:
         adopted=work.adopted,
         skipped=work.skipped,
         seconds=round(work.seconds, 3),
-        manifest=manifest(receipts),
+        manifest=receipts[0].sha256 if pattern.exact and receipts else manifest(receipts, pattern.on(work.day).base),
         verification=weakest(receipt.verification for receipt in receipts),
         link=work.gateway.link(work.copy.template.folder(work.day)),
         rows=tuple(_row(receipt, work) for receipt in receipts[:_ROWS]),
@@ -78,11 +79,15 @@ def day_row(world: World, job: Job, day: date | None, result: CopyResult, state:
     )
 
 
-def manifest(receipts: Sequence[Receipt]) -> str:
-    """SHA-256 over a line `sha256  source path` for each file in the order of names: equal for all copies of a day."""
+def manifest(receipts: Sequence[Receipt], base: str) -> str:
+    """SHA-256 over a line `sha256  path` for each file in the order of names; equal for all copies of a day.
+
+    Paths are those of the source, relative to `base`, the day's folder.
+    """
     digest = hashlib.sha256()
     for receipt in sorted(receipts, key=lambda receipt: receipt.source):
-        digest.update(f"{receipt.sha256}  {receipt.source}\n".encode("utf-8", "surrogateescape"))
+        path = receipt.source.removeprefix(f"{base}/")
+        digest.update(f"{receipt.sha256}  {path}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

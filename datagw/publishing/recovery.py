@@ -29,6 +29,7 @@ def recover(
     """Puts the day in order before it is planned again. An outage of one place leaves its intents for the next run."""
     intents = world.ledger.intents(job.name, day)
     _recover_asides(world, lease, source, [intent for intent in intents if intent.copy == ""])
+    _forget(world, lease, [intent for intent in intents if intent.copy not in ("", *copies)], copies)
     for copy, gateway in copies.items():
         mine = [intent for intent in intents if intent.copy == copy]
         if mine:
@@ -36,6 +37,17 @@ def recover(
                 _recover_parts(world, lease, gateway, mine)
             except GatewayError as error:
                 world.log.warning("what an earlier run left there stays for the next one: %s", error)
+
+
+def _forget(world: World, lease: Lease, intents: Sequence[Intent], copies: Mapping[str, Gateway]) -> None:
+    """Parts of copies that the job does not have any more: removed where it still goes to the place, else named."""
+    for gateway in {gateway.name: gateway for gateway in copies.values()}.values():
+        gateway.rm_many([intent.part for intent in intents if intent.gateway == gateway.name])
+    places = {gateway.name for gateway in copies.values()}
+    for intent in intents:
+        if intent.gateway not in places:
+            world.log.warning("%s:%s: the job has left this place; a part may be there", intent.gateway, intent.part)
+    world.ledger.forget_intents(lease, intents)
 
 
 def _recover_asides(world: World, lease: Lease, source: Gateway, intents: Sequence[Intent]) -> None:

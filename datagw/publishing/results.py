@@ -35,8 +35,8 @@ class CopyResult:
     """One copy of one day.
 
     `files` and `bytes` count everything that is proven there by the end, `sent_*` what moved in this run; `manifest` is
-    the SHA-256 over the day's sorted lines `sha256  source path`, equal for all copies, None where the place was out of
-    reach; `verification` is the weakest of its files; `rows` holds the first 100.
+    the SHA-256 of the one file, or over the day's sorted lines `sha256  relative path`; equal for all copies, and None
+    where the place was out of reach; `verification` is the weakest of its files; `rows` holds the first 100.
     """
 
     copy: str

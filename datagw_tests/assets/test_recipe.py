@@ -125,7 +125,7 @@ def test_a_materialization_carries_bare_numbers_a_table_and_the_data_version(pla
     table = one.metadata["table"]
     assert isinstance(table, dg.TableMetadataValue)
     assert [record.data["size"] for record in table.records] == [4, 5]
-    assert [column.name for column in table.schema.columns][:2] == ["source", "destination"]
+    assert [column.name for column in table.schema.columns][:2] == ["destination", "size"]
 
 
 def test_an_unchanged_day_is_logged_again_with_its_old_data_version(place: Place, instance):
