@@ -49,7 +49,7 @@ class Freeing:
     # ---- the last look at the copies
 
     def _still_proven(self, batch: Sequence[RemoteFile]) -> list[RemoteFile]:
-        kept = list(batch)
+        kept = list(batch) if self.works else []  # no copy, no proof
         for work in self.works:
             receipts = {claim.path: work.receipts.get(claim.path) for claim in kept}
             strong = [claim for claim in kept if _proves(receipts[claim.path], claim)]

@@ -95,7 +95,7 @@ def make_plan(
     for sight in copies:
         draft.actions.extend(_copy_actions(sight, source, known, wish or Wish()))
         draft.notes.extend(_taken_away(sight, source, known))
-    if job.delete_source:
+    if job.delete_source and job.to:
         draft.actions.extend(_deletes(job, source, draft.actions, known))
     return DayPlan(job.name, day, _state(job, source, draft, known), tuple(draft.actions), tuple(draft.notes))
 
