@@ -32,6 +32,7 @@ from datagw.assets.days import LONGEST_RANGE
 from datagw.assets.names import copy_key, op_name, source_key
 from datagw.assets.staging import Staging
 from datagw.assets.surroundings import world_of
+from datagw.assets.unplanned import take_back
 from datagw.errors import Aborted, DatagwError
 from datagw.jobs import Job, JobFile
 from datagw.publishing import publish
@@ -83,12 +84,12 @@ def _publish(
     source: Staging,
     keys: Mapping[str, str],
 ) -> None:
-    who, done = onlooker(), list[DayResult]()
+    who, done, job = onlooker(), list[DayResult](), _selected(context, job)
     days: list[date | None] = [None] if source.days is None else [date.fromisoformat(day) for day in source.days]
     try:
         with (
             world_of(context, jobfile, source, keys, who) as world,
-            closing(_publishing(_selected(context, job), days, world, wishes)) as results,
+            closing(_publishing(job, days, world, wishes)) as results,
         ):
             for day in results:
                 _materialize(context, job, day)
@@ -139,6 +140,7 @@ def _conclude(context: AssetExecutionContext, job: Job, done: Sequence[DayResult
             some = ", ".join(found[:10]) + (", …" if len(found) > 10 else "")
             context.log.info(f"{len(found)} of {len(done)} days {state}: {some}")
     if any(day.state == "failed" for day in done):
+        take_back(context, job, done)
         text = metadata.failure_text(job.name, done)
         raise Failure(text, metadata=metadata.of_failure(done), allow_retries=False)
 

@@ -14,7 +14,7 @@ from datagw.jobs import Copy, Job
 
 def source_of(job: Job, gateway: Gateway, days: PartitionsDefinition | None) -> AssetSpec:
     """The files that a job watches: an asset that nothing here makes."""
-    where = f"{job.source.gateway}:{job.source.pattern.text}"
+    where = gateway.using(name=job.source.gateway).shown(job.source.pattern.text)
     return AssetSpec(
         source_key(job.name),
         partitions_def=days,
@@ -27,7 +27,7 @@ def source_of(job: Job, gateway: Gateway, days: PartitionsDefinition | None) -> 
 
 def copy_of(job: Job, copy: Copy, gateway: Gateway, days: PartitionsDefinition | None) -> AssetSpec:
     """One published copy; `skippable`, because a run proves some days and not others."""
-    where = f"{copy.gateway}:{copy.template.text}"
+    where = gateway.using(name=copy.gateway).shown(copy.template.text)
     return AssetSpec(
         copy_key(job.name, copy.name),
         deps=[source_key(job.name)],

@@ -43,7 +43,7 @@ def switch_of(jobfile: JobFile, job: Job) -> SensorDefinition:
         asset_selection=AssetSelection.assets(*(copy_key(job.name, copy.name) for copy in job.to)),
         minimum_interval_seconds=max(1, round(job.every.total_seconds())),
         default_status=DefaultSensorStatus.RUNNING,
-        description=f"Looks for days of `{job.name}` that are due, and has them published",
+        description=f"Looks for days of {job.name} that are due, and has them published",
     )
     def switch(context: SensorEvaluationContext) -> SensorResult:
         with _world(context, jobfile, job) as world:

@@ -105,6 +105,41 @@ def test_missing_and_unfinished_days_are_no_failures_and_not_materialized(place:
     assert "1 of 5 days unfinished: 2026-01-03" in said
 
 
+def test_a_missing_or_unfinished_day_in_a_run_that_fails_is_not_shown_as_failed(place: Place, instance, monkeypatch):
+    states = {1: "published", 2: "missing", 3: "unfinished", 4: "failed", 5: "published", 6: "missing"}
+
+    def publish(job, days, world: World, **_) -> Iterator[DayResult]:
+        for day in days:
+            state = states[day.day]
+            yield DayResult(job.name, day, state, {} if state == "missing" else {"left": CopyResult("left", state)})
+
+    monkeypatch.setattr(copies, "publish", publish)
+    outcome = run_job(place.load(), "readings", january(1, 2, 3, 4, 5, 6), instance=instance)
+    assert not outcome.success
+    done = "MATERIALIZED"
+    assert statuses(instance, "left") == {1: done, 4: "FAILED", 5: done}
+    (record,) = instance.get_asset_records([LEFT])
+    assert record.asset_entry.last_run_id == outcome.run_ids[0]
+    monkeypatch.undo()
+    place.day(2)
+    place.day(4)
+    run_job(place.load(), "readings", january(2, 3, 4), instance=instance)
+    assert statuses(instance, "left") == {1: done, 2: done, 4: done, 5: done}
+
+
+def test_a_published_day_that_goes_missing_stays_published_when_its_run_fails(place: Place, instance, monkeypatch):
+    place.day(1)
+    run_job(place.load(), "readings", january(1), instance=instance)
+
+    def publish(job, days, world: World, **_) -> Iterator[DayResult]:
+        for day, state in zip(days, ("unfinished", "failed"), strict=True):
+            yield DayResult(job.name, day, state, {"left": CopyResult("left", state)})
+
+    monkeypatch.setattr(copies, "publish", publish)
+    run_job(place.load(), "readings", january(1, 2), instance=instance)
+    assert statuses(instance, "left") == {1: "MATERIALIZED", 2: "FAILED"}
+
+
 def test_a_materialization_carries_bare_numbers_a_table_and_the_data_version(place: Place, instance):
     place.day(1, a="four", b="12345")
     run_job(place.load(), "readings", january(1), instance=instance)

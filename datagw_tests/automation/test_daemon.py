@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +32,14 @@ mutation($params: LaunchBackfillParams!) {
 STATUS = """
 query($id: String!) {
   partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status error { message } } }
+}
+"""
+SHOWN = """
+query($keys: [AssetKeyInput!]) {
+  assetNodes(assetKeys: $keys) {
+    assetPartitionStatuses { ... on TimePartitionStatuses { ranges { status startKey endKey } } }
+    partitionStats { numMaterialized numFailed numMaterializing }
+  }
 }
 """
 TERMINATE = """
@@ -139,6 +148,7 @@ class TestABackfill:
         place.write(JOBS.replace('"daily"', '"manual"'))
         for day in range(1, 31):
             place.day(day)
+        shutil.rmtree(place.folder / "readings/20260115")
         place.spoil("left", 7)
         place.spoil("right", 21)
         return place
@@ -162,7 +172,12 @@ class TestABackfill:
         left, right = statuses(history, "left"), statuses(history, "right-hand")
         assert [day for day, status in left.items() if status == "FAILED"] == [7]
         assert [day for day, status in right.items() if status == "FAILED"] == [21]
-        assert list(left.values()).count("MATERIALIZED") == list(right.values()).count("MATERIALIZED") == 29
+        assert list(left.values()).count("MATERIALIZED") == list(right.values()).count("MATERIALIZED") == 28
+        assert 15 not in left.keys() | right.keys()
+        (node,) = dagster.ask(SHOWN, keys=selector("left"))["assetNodes"]
+        shown = {one["status"]: one["startKey"] for one in node["assetPartitionStatuses"]["ranges"]}
+        assert shown["FAILED"] == "2026-01-07"
+        assert node["partitionStats"] == {"numMaterialized": 28, "numFailed": 1, "numMaterializing": 0}
 
 
 class TestASwitch:
