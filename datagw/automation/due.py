@@ -142,7 +142,7 @@ def _why_not(sight: Sight, under_way: int, too_soon: int) -> str:
         f"{too_soon} due, but failed less than {PATIENCE / 60:.0f} minutes ago" if too_soon else "",
     ]
     counts = [
-        f"{len(sight.plans)} days looked at",
+        f"{len(sight.plans)} {'day' if len(sight.plans) == 1 else 'days'} looked at",
         f"{waiting} not complete yet" if waiting else "",
         f"{sight.missing} missing" if sight.missing else "",
     ]

@@ -80,7 +80,7 @@ def test_contiguous_due_days_are_asked_for_as_one_range(place, tick):
 
 def test_a_request_carries_the_tags_of_job_and_gateways(place, tick):
     place.day(1)
-    (request,) = tick().run_requests
+    (request,) = tick().run_requests or []
     assert request.tags["datagw/job"] == "readings"
     assert request.tags["datagw/gateway.left"] == request.tags["datagw/gateway.right-hand"] == "1"
 
@@ -113,7 +113,7 @@ def test_an_outage_is_a_failed_tick_that_says_so(place, tick):
 def test_days_that_a_run_is_at_work_on_are_not_asked_for_again(place, tick, instance, status):
     for day in (1, 2):
         place.day(day)
-    (request,) = tick().run_requests
+    (request,) = tick().run_requests or []
     queue(instance, place, request, status)
     place.day(4)
     assert asked(tick()) == ["2026-01-04..2026-01-04"]
@@ -122,26 +122,26 @@ def test_days_that_a_run_is_at_work_on_are_not_asked_for_again(place, tick, inst
 def test_a_run_that_somebody_clicked_counts_as_well(place, tick, instance):
     place.day(1)
     queue(instance, place, dg.RunRequest(tags={"dagster/partition": "2026-01-01"}), DagsterRunStatus.QUEUED)
-    assert skipped(tick()) == "1 due, in runs that are under way; 1 days looked at"
+    assert skipped(tick()) == "1 due, in runs that are under way; 1 day looked at"
 
 
 def test_a_failed_day_is_asked_for_again_but_not_at_once(place, tick, instance, clock):
     place.day(1)
-    (first,) = tick().run_requests
+    (first,) = tick().run_requests or []
     run = queue(instance, place, first, DagsterRunStatus.STARTED)
     clock[0] += 3600
     assert "under way" in skipped(tick())
     finish(instance, run)
     clock[0] += 10
-    assert skipped(tick()) == "1 due, but failed less than 5 minutes ago; 1 days looked at"
+    assert skipped(tick()) == "1 due, but failed less than 5 minutes ago; 1 day looked at"
     clock[0] += PATIENCE
-    (second,) = tick().run_requests
+    (second,) = tick().run_requests or []
     assert second.run_key != first.run_key
 
 
 def test_a_change_at_the_source_ends_the_wait(place, tick, instance, clock):
     place.day(1)
-    (first,) = tick().run_requests
+    (first,) = tick().run_requests or []
     finish(instance, queue(instance, place, first, DagsterRunStatus.STARTED))
     clock[0] += 10
     assert "failed" in skipped(tick())
@@ -157,21 +157,21 @@ def test_the_same_tick_twice_makes_the_same_request(place, instance, clock):
     keys = []
     for _ in range(2):
         with dg.build_sensor_context(instance) as context:
-            (request,) = sensor(context).run_requests
+            (request,) = sensor(context).run_requests or []
         keys.append(request.run_key)
     assert keys[0] == keys[1]
 
 
 def test_a_changed_source_is_observed_once_with_a_new_data_version(place, tick):
     place.day(1, a="12345")
-    (first,) = tick().asset_events
+    (first,) = tick().asset_events or []
     assert first.asset_key == dg.AssetKey(["readings", "source"])
     assert first.partition == "2026-01-01"
     assert first.metadata["files"].value == 1
     assert first.metadata["bytes"].value == 5
     assert list(tick().asset_events) == []
     place.day(1, b="1")
-    (second,) = tick().asset_events
+    (second,) = tick().asset_events or []
     assert second.tags["dagster/data_version"] != first.tags["dagster/data_version"]
 
 
@@ -212,6 +212,6 @@ def test_dagster_takes_the_result_for_a_valid_tick(place, instance):
     repository = definitions_of(jobfile).get_repository_def()
     with dg.build_sensor_context(instance, repository_def=repository) as context:
         data = repository.get_sensor_def("readings_due").evaluate_tick(context)
-    (request,) = data.run_requests
+    (request,) = data.run_requests or []
     assert {key.path[-1] for key in request.asset_selection} == {"left", "right-hand"}
     assert len(data.asset_events) == 2
