@@ -64,7 +64,15 @@ def rows(series: Series, movers: Sequence[Mover]) -> list[Row]:
 
     def add(name: str, seconds: list[float], processor: float, *, compared: bool = True) -> None:
         ratio = statistics.median(seconds) / rclone if rclone and compared else None
-        found.append(Row(name, proofs.get(name.partition(",")[0], ""), seconds, processor, ratio))
+        found.append(
+            Row(
+                name,
+                proofs.get(name, proofs["datagw"] if name.startswith("datagw,") else ""),
+                seconds,
+                processor,
+                ratio,
+            )
+        )
 
     if "datagw" in whole:
         for beside in (IDLE, THROUGH):

@@ -66,7 +66,7 @@ def command(settings: Settings, connect: bool) -> int:
 
 def try_gateway(file: JobFile, name: str) -> Reached:
     """Reaches a gateway: its root is there, and wherever a job writes on it, a file can be put and removed."""
-    from datagw.gateways.retries import RetryPolicy
+    from datagw.gateways.front.retries import RetryPolicy
 
     once = RetryPolicy(max=0)
     gateway = file.gateways[name].using(name=name, retries=once)
@@ -86,7 +86,7 @@ def try_gateway(file: JobFile, name: str) -> Reached:
 
 def days_before_start(file: JobFile) -> tuple[dict[str, list[date]], dict[str, str]]:
     """For each job with a `start` the days at its source that lie before it; and each source that is not there."""
-    from datagw.gateways.retries import RetryPolicy
+    from datagw.gateways.front.retries import RetryPolicy
     from datagw.publishing.days import found_days
     from datagw.publishing.looking import require_root
 

@@ -23,15 +23,15 @@ def command(settings: Settings, gateway: str, yes: bool, replace: bool) -> int:
 
     Compare the fingerprint with what the owner of the host says before you answer yes.
     """
-    from datagw.gateways import sftp_hosts
     from datagw.gateways.sftp import Sftp
-    from datagw.gateways.sftp_keys import fetch_host_key
+    from datagw.gateways.ssh import hosts
+    from datagw.gateways.ssh.keys import fetch_host_key
 
     place = gateway_of(job_file(settings), gateway)
     if not isinstance(place, Sftp):
         raise click.UsageError(f"`{gateway}` is a gateway of type {place.type}: only SSH hosts have a key to trust.")
     key = fetch_host_key(place.host, place.port, place.timeout)
-    verdict = sftp_hosts.judge(place.known_hosts, place.host, place.port, key)
+    verdict = hosts.judge(place.known_hosts, place.host, place.port, key)
     known_hosts = os.path.expanduser(place.known_hosts)
     shown = {
         "gateway": gateway,
@@ -43,7 +43,7 @@ def command(settings: Settings, gateway: str, yes: bool, replace: bool) -> int:
         "was": verdict,
     }
     say = (lambda line: click.echo(line, err=True)) if settings.json else print_line
-    say(f"{sftp_hosts.host_name(place.host, place.port)} shows {key.kind} {key.fingerprint}")
+    say(f"{hosts.host_name(place.host, place.port)} shows {key.kind} {key.fingerprint}")
     pinned = False
     if verdict == "known":
         say(f"already known in {known_hosts}")
@@ -56,7 +56,7 @@ def command(settings: Settings, gateway: str, yes: bool, replace: bool) -> int:
             err=True,
         )
     elif yes or _agreed(known_hosts):
-        sftp_hosts.pin(place.known_hosts, place.host, place.port, key, replace=replace)
+        hosts.pin(place.known_hosts, place.host, place.port, key, replace=replace)
         pinned = True
         say(f"pinned in {known_hosts}")
     if settings.json:

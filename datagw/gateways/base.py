@@ -19,12 +19,12 @@ from typing_extensions import override
 
 from datagw.errors import ConfigError, DatagwError, Denied, GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, StagedFile, join, parent, part_name, safe_path
-from datagw.gateways import getting, proving, sending
-from datagw.gateways.hooks import Hooks
-from datagw.gateways.limits import Limiter
-from datagw.gateways.live import Live, Session
-from datagw.gateways.reading import Reading, Rename, Sent, Upload
-from datagw.gateways.retries import RetryPolicy, wait
+from datagw.gateways.front import getting, proving, sending
+from datagw.gateways.front.hooks import Hooks
+from datagw.gateways.front.limits import Limiter
+from datagw.gateways.front.live import Live, Session
+from datagw.gateways.front.reading import Reading, Rename, Sent, Upload
+from datagw.gateways.front.retries import RetryPolicy, wait
 
 T = TypeVar("T")
 

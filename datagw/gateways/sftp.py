@@ -20,16 +20,16 @@ from typing_extensions import override
 
 from datagw.errors import Denied, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, join, kind_of_mode, parent
-from datagw.gateways import sftp_hosts, sftp_keys
-from datagw.gateways import sftp_packets as p
 from datagw.gateways.base import Gateway, Reading, Rename
 from datagw.gateways.secrets import Secret
-from datagw.gateways.sftp_errors import is_folder, look, meaning, why_not_made, why_not_removed
-from datagw.gateways.sftp_exec import Ask, Shell
-from datagw.gateways.sftp_packets import Answer, Attributes, Status
-from datagw.gateways.sftp_read import read_from, read_many
-from datagw.gateways.sftp_send import AHEAD, Sender
-from datagw.gateways.sftp_wire import NotSftp, Wire
+from datagw.gateways.ssh import hosts, keys
+from datagw.gateways.ssh import packets as p
+from datagw.gateways.ssh.errors import is_folder, look, meaning, why_not_made, why_not_removed
+from datagw.gateways.ssh.exec import Ask, Shell
+from datagw.gateways.ssh.packets import Answer, Attributes, Status
+from datagw.gateways.ssh.read import read_from, read_many
+from datagw.gateways.ssh.send import AHEAD, Sender
+from datagw.gateways.ssh.wire import NotSftp, Wire
 
 Item = TypeVar("Item")
 Asked = TypeVar("Asked")
@@ -78,11 +78,11 @@ class Sftp(Gateway):
 
     @override
     def _session(self) -> Connection:
-        kinds = sftp_hosts.known_kinds(self.known_hosts, self.host, self.port)
-        transport = sftp_keys.dial(self.host, self.port, self.timeout, kinds)
+        kinds = hosts.known_kinds(self.known_hosts, self.host, self.port)
+        transport = keys.dial(self.host, self.port, self.timeout, kinds)
         try:
             self._believe(transport)
-            sftp_keys.log_in(
+            keys.log_in(
                 transport,
                 self.username,
                 private_key=self.private_key,
@@ -92,17 +92,17 @@ class Sftp(Gateway):
             transport.set_keepalive(self.keepalive)
             return Connection(self._start_sftp(transport), Shell(transport, self.timeout))
         except BaseException:
-            sftp_keys.hang_up(transport)
+            keys.hang_up(transport)
             raise
 
     def _believe(self, transport: Any) -> None:
-        key = sftp_keys.shown_key(transport)
+        key = keys.shown_key(transport)
         if self.insecure:
             self.live.log.warning(
                 "%s: the key of %s is not checked (insecure = true): %s", self.name, self.host, key.fingerprint
             )
         else:
-            sftp_keys.refuse_unknown(self.known_hosts, self.host, self.port, key, self.name)
+            keys.refuse_unknown(self.known_hosts, self.host, self.port, key, self.name)
 
     def _start_sftp(self, transport: Any) -> Wire:
         paramiko: Any = importlib.import_module("paramiko")

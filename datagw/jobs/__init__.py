@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datagw.gateways.retries import RetryPolicy
+from datagw.gateways.front.retries import RetryPolicy
 from datagw.jobs.loading import JobFile, check_secrets, load
 from datagw.jobs.models import Copy, Job, Main, Source
 from datagw.jobs.problems import Problem

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from datagw.files import MARKER
 from datagw.gateways.base import Gateway
-from datagw.gateways.patterns import Pattern
-from datagw.gateways.templates import Template
+from datagw.gateways.paths.patterns import Pattern
+from datagw.gateways.paths.templates import Template
 from datagw.jobs.checks import Draft, check
 from datagw.jobs.models import Copy, Job, Main, Source
 from datagw.jobs.positions import Path as KeyPath

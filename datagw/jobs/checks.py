@@ -11,9 +11,9 @@ from datetime import date, timedelta
 from datagw.errors import Rejected
 from datagw.files import join
 from datagw.gateways.base import Gateway
-from datagw.gateways.notation import CODES
-from datagw.gateways.patterns import Pattern
-from datagw.gateways.templates import Template
+from datagw.gateways.paths.notation import CODES
+from datagw.gateways.paths.patterns import Pattern
+from datagw.gateways.paths.templates import Template
 from datagw.jobs.complaints import Complaint
 from datagw.jobs.problems import nearest_word
 from datagw.jobs.tables import JobTable

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainSerializer
 
-from datagw.gateways.patterns import Pattern
-from datagw.gateways.retries import RetryPolicy
-from datagw.gateways.templates import Template
+from datagw.gateways.front.retries import RetryPolicy
+from datagw.gateways.paths.patterns import Pattern
+from datagw.gateways.paths.templates import Template
 
 PatternOf = Annotated[InstanceOf[Pattern], PlainSerializer(lambda pattern: pattern.text, return_type=str)]
 TemplateOf = Annotated[InstanceOf[Template], PlainSerializer(lambda template: template.text, return_type=str)]

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from datagw.gateways.notation import escape
+from datagw.gateways.paths.notation import escape
 from datagw.jobs.quantities import shown
 from datagw.jobs.words import LATER, name_problem
 

@@ -15,9 +15,9 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationInfo
 
 from datagw.files import MARKER, is_own_name
-from datagw.gateways.patterns import Pattern
-from datagw.gateways.retries import RetryPolicy
-from datagw.gateways.templates import Template
+from datagw.gateways.front.retries import RetryPolicy
+from datagw.gateways.paths.patterns import Pattern
+from datagw.gateways.paths.templates import Template
 from datagw.jobs.places import Place, place
 from datagw.jobs.problems import nearest_word
 from datagw.jobs.quantities import duration, flag, octal, period, rate, shown, size

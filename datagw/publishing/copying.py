@@ -12,7 +12,7 @@ from datetime import date
 from datagw.errors import Changed, GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, StagedFile, part_name
 from datagw.gateways.base import Gateway
-from datagw.gateways.reading import Rename, Sent, Upload, open_unchanged
+from datagw.gateways.front.reading import Rename, Sent, Upload, open_unchanged
 from datagw.jobs import Copy, Job
 from datagw.ledger import FailureRow, Intent, Lease, Receipt
 from datagw.publishing.planning import CopySight, is_intact
@@ -153,8 +153,8 @@ class CopyWork:
         )
 
     def part(self, action: Action) -> str:
-        """The name under which this version of the file is uploaded."""
-        return part_name(action.source.content_version, action.destination)
+        """The name under which this version of the file is uploaded; of this ledger, for another one may begin anew."""
+        return part_name(f"{self.world.ledger.id} {action.source.content_version}", action.destination)
 
     def _upload(self, action: Action, staged: StagedFile) -> Upload:
         part = self.part(action)

@@ -8,7 +8,7 @@ from datetime import date
 
 from datagw.errors import Aborted, DatagwError, GatewayError, LeaseLost
 from datagw.gateways.base import Gateway
-from datagw.gateways.retries import wait as pause
+from datagw.gateways.front.retries import wait as pause
 from datagw.jobs import Job
 from datagw.ledger import FailureRow, Held, Lease
 from datagw.ledger.rows import RunState

@@ -10,7 +10,7 @@ from datetime import date
 from datagw.errors import GatewayError, NotFound
 from datagw.files import RemoteFile, parent, part_name
 from datagw.gateways.base import Gateway
-from datagw.gateways.reading import Rename, open_for_writing
+from datagw.gateways.front.reading import Rename, open_for_writing
 from datagw.jobs import Job
 from datagw.ledger import FailureRow, Intent, Lease, Receipt
 from datagw.publishing.copying import CopyWork

@@ -14,7 +14,7 @@ from pathlib import Path
 from datagw.errors import NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, StagedFile, is_own_name, parent
 from datagw.gateways.base import Gateway
-from datagw.gateways.reading import open_for_writing
+from datagw.gateways.front.reading import open_for_writing
 from datagw.jobs import Copy, Job, Source
 from datagw.ledger import Ledger
 from datagw.publishing.markers import waiting_for

@@ -56,7 +56,7 @@ def set_marker(world: World, lease: Lease, job: Job, day: date | None, copy: str
             world.log.warning("%s: a marker of somebody else stands here and is left standing", gateway.shown(path))
             return False
         world.log.warning("%s: taking over the marker of a lost ledger", gateway.shown(path))
-    gateway.put(_text(world, job), path, part=_part(row))
+    gateway.put(_text(world, job), path, part=_part(world, row))
     return True
 
 
@@ -76,15 +76,15 @@ def remove_marker(world: World, lease: Lease, row: MarkerRow, gateway: Gateway) 
     ]
     held = _read(gateway, row.path)
     mine = held is not None and held.get("ledger") == world.ledger.id and not others
-    for error in gateway.rm_many([*([row.path] if mine else []), _part(row)]):
+    for error in gateway.rm_many([*([row.path] if mine else []), _part(world, row)]):
         if error is not None and not isinstance(error, NotFound):
             raise error
     world.ledger.remove_marker(lease, row)
 
 
-def _part(row: MarkerRow) -> str:
-    """The part of a marker: its own for each job and day, and known to whoever finds the row."""
-    return part_name(f"marker of {row.job} {row.day}", row.path)
+def _part(world: World, row: MarkerRow) -> str:
+    """The part of a marker: its own for each ledger, job and day, and known to whoever finds the row."""
+    return part_name(f"{world.ledger.id} marker of {row.job} {row.day}", row.path)
 
 
 def _text(world: World, job: Job) -> bytes:

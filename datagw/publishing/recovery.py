@@ -11,8 +11,8 @@ from datetime import date
 from datagw.errors import GatewayError, NotFound, Rejected
 from datagw.files import RemoteFile, is_own_name
 from datagw.gateways.base import Gateway
-from datagw.gateways.reading import Rename
-from datagw.gateways.sending import old_name
+from datagw.gateways.front.reading import Rename
+from datagw.gateways.front.sending import old_name
 from datagw.jobs import Job
 from datagw.ledger import Intent, Lease, Receipt
 from datagw.publishing.freeing import put_back_if_changed

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from datagw.gateways.retries import RetryPolicy
+from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.sftp import Sftp
 from datagw_tests.conftest import require_server
 from datagw_tests.servers.openssh import OpenSSH, missing

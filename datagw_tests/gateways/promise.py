@@ -18,8 +18,8 @@ import pytest
 from datagw.errors import Aborted, Changed, Denied, GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, StagedFile, is_own_name, part_name
 from datagw.gateways.base import Gateway, Rename, Upload
+from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.local import Local
-from datagw.gateways.retries import RetryPolicy
 
 QUICK = RetryPolicy(max=2, backoff=0.01, cap=0.02)
 NASTY = [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from datagw.errors import NotFound, Unavailable
 from datagw.files import RemoteFile, join, parent
-from datagw.gateways.patterns import Pattern, escape
+from datagw.gateways.paths.patterns import Pattern, escape
 
 NAMES = st.text(
     st.characters(codec=None, exclude_characters="/\0", exclude_categories=()), min_size=1, max_size=12

@@ -18,13 +18,13 @@ import pytest
 
 from datagw.errors import Aborted, Denied, GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, StagedFile, part_name
-from datagw.gateways import sftp_send
 from datagw.gateways.base import Rename, Sent, Upload
+from datagw.gateways.front.reading import Reading
 from datagw.gateways.local import Local
-from datagw.gateways.reading import Reading
 from datagw.gateways.sftp import Sftp
-from datagw.gateways.sftp_packets import Answer, Attributes
-from datagw.gateways.sftp_wire import Wire
+from datagw.gateways.ssh import send
+from datagw.gateways.ssh.packets import Answer, Attributes
+from datagw.gateways.ssh.wire import Wire
 from datagw_tests.gateways.conftest import ONCE, an_sshd
 from datagw_tests.gateways.promise import NASTY
 from datagw_tests.servers.chaos import Chaos
@@ -559,7 +559,7 @@ def test_more_files_than_may_be_open_at_once(gateway: Sftp, monkeypatch: pytest.
     gateway.session().wire.handles = 2
     done = sent(gateway, *(wish(b"x", f"f{n}") for n in range(20)))
     assert {one.error for one in done} == {None}
-    assert sftp_send.AHEAD > 2
+    assert send.AHEAD > 2
     pieces = gateway._read_many(gateway.session(), [RemoteFile(one.upload.part, 1) for one in done])
     assert sum(1 for _, block in pieces if block == b"x") == 20
 

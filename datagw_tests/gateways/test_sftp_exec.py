@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from datagw.files import RemoteFile
-from datagw.gateways.retries import RetryPolicy
+from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.sftp import Sftp
 from datagw_tests.gateways.conftest import ONCE, an_sshd
 from datagw_tests.servers.asyncssh_server import PASSWORD, AsyncSSH

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from datagw.errors import Denied
-from datagw.gateways.sftp_hosts import HostKey, judge, known_kinds, pin
+from datagw.gateways.ssh.hosts import HostKey, judge, known_kinds, pin
 from datagw_tests.conftest import require_server
 from datagw_tests.servers.openssh import INSTALL
 

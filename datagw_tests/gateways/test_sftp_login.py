@@ -16,11 +16,11 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from datagw.errors import ConfigError, Denied, Unsupported
-from datagw.gateways.retries import RetryPolicy
+from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.secrets import Secret
 from datagw.gateways.sftp import Sftp
-from datagw.gateways.sftp_hosts import HostKey, pin
-from datagw.gateways.sftp_keys import fetch_host_key
+from datagw.gateways.ssh.hosts import HostKey, pin
+from datagw.gateways.ssh.keys import fetch_host_key
 from datagw_tests.gateways.conftest import ONCE, an_sshd
 from datagw_tests.servers.asyncssh_server import PASSWORD, AsyncSSH
 from datagw_tests.servers.chaos import Chaos

@@ -14,7 +14,7 @@ from asyncssh import constants as sftp
 from datagw.errors import Denied, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, part_name
 from datagw.gateways.base import Rename, Sent, Upload
-from datagw.gateways.retries import RetryPolicy
+from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.sftp import Sftp
 from datagw_tests.gateways.conftest import ONCE
 from datagw_tests.servers.asyncssh_server import PASSWORD, AsyncSSH, FilesOf

@@ -16,7 +16,7 @@ import pytest
 from datagw.errors import Unavailable
 from datagw.files import RemoteFile, part_name
 from datagw.gateways.base import Sent, Upload
-from datagw.gateways.retries import RetryPolicy
+from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.sftp import Sftp
 from datagw_tests.gateways.conftest import ONCE
 from datagw_tests.servers.chaos import Chaos

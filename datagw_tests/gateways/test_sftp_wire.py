@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagw.gateways import sftp_packets as p
-from datagw.gateways.sftp_packets import Status
-from datagw.gateways.sftp_wire import LARGE_BLOCK, MOST_REQUESTS, SMALL_BLOCK, NotSftp, Wire
+from datagw.gateways.ssh import packets as p
+from datagw.gateways.ssh.packets import Status
+from datagw.gateways.ssh.wire import LARGE_BLOCK, MOST_REQUESTS, SMALL_BLOCK, NotSftp, Wire
 
 Answering = Callable[["Scripted", int, int, bytes], None]
 VERSION_3 = struct.pack(">IBI", 5, p.VERSION, 3)

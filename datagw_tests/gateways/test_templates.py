@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datagw.errors import Rejected
-from datagw.gateways.notation import CODES, escape
-from datagw.gateways.patterns import Pattern
-from datagw.gateways.templates import Template
+from datagw.gateways.paths.notation import CODES, escape
+from datagw.gateways.paths.patterns import Pattern
+from datagw.gateways.paths.templates import Template
 
 DAY, SEEN = date(2026, 1, 5), date(2026, 2, 9)
 

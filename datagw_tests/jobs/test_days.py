@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datagw.gateways.patterns import Pattern
+from datagw.gateways.paths.patterns import Pattern
 from datagw.jobs import Job, Source
 
 SOURCE = Source(gateway="local", pattern=Pattern.parse("%Y%m%d/"))

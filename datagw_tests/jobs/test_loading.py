@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from datagw.errors import ConfigError
-from datagw.gateways.retries import RetryPolicy
+from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.secrets import Secret
 from datagw.jobs import Job, check_secrets, load
 

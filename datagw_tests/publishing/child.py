@@ -17,9 +17,9 @@ from sqlalchemy import event
 from datagw.gateways.base import Gateway
 from datagw.gateways.local import Local
 from datagw.gateways.sftp import Sftp
-from datagw.gateways.sftp_wire import Wire
+from datagw.gateways.ssh.wire import Wire
 from datagw.ledger import Lease, Ledger
-from datagw.publishing import LeaseHeld, NoProgress
+from datagw.publishing import LeaseHeld
 from datagw_tests.publishing.disturbing import Meanwhile
 from datagw_tests.publishing.station import Station
 
@@ -33,7 +33,8 @@ PATIENCE = 60  # seconds until a test that waits for a child gives up
 class Order:
     """What a child is to do: run the station's day, and where on its way something happens.
 
-    `hold_at`: bytes of files after which it says `holding` and waits to be told to go on; `die_at`: the number of the
+    `hold_at`: bytes of files after which, when it next asks whether it may go on, it says `holding` and waits to be
+    told; `die_at`: the number of the
     call to a gateway or the ledger at which it kills itself; `ttl`: seconds that its lease lasts.
     """
 
@@ -102,10 +103,10 @@ def _work(order: Order, pipe: Connection) -> None:
     calls = _count_calls(station, order.die_at)
     if order.ttl is not None:
         _shorten_leases(order.ttl)
-    progress = NoProgress() if order.hold_at is None else Meanwhile(lambda: _hold(pipe), after=order.hold_at)
+    world = {} if order.hold_at is None else _holding(pipe, order.hold_at)
     pipe.send("started")
     try:
-        results = station.run(world={"progress": progress}, asked={"wait": order.wait})
+        results = station.run(world=world, asked={"wait": order.wait})
     except LeaseHeld as error:
         pipe.send(("held", error.run, error.owner.pid))
     except BaseException as error:  # noqa: BLE001 - told to the test
@@ -115,9 +116,17 @@ def _work(order: Order, pipe: Connection) -> None:
         pipe.send(("done", [result.state for result in results], sent, calls()))
 
 
-def _hold(pipe: Connection) -> None:
-    pipe.send("holding")
-    pipe.recv()
+def _holding(pipe: Connection, hold_at: int) -> dict[str, Any]:
+    far_enough: list[bool] = []
+
+    def may_end() -> bool:
+        if far_enough == [True]:
+            far_enough.append(True)
+            pipe.send("holding")
+            pipe.recv()
+        return False
+
+    return {"progress": Meanwhile(lambda: far_enough.append(True), after=hold_at), "should_abort": may_end}
 
 
 def _count_calls(station: Station, die_at: int | None) -> Callable[[], int]:

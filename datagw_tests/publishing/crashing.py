@@ -12,7 +12,7 @@ from sqlalchemy import event
 from datagw.gateways.base import Gateway
 from datagw.gateways.local import Local
 from datagw.gateways.memory import Memory
-from datagw.gateways.sftp_wire import Wire
+from datagw.gateways.ssh.wire import Wire
 from datagw.ledger import Ledger, Owner
 
 HOOKS = ("_ls", "_stat", "_read", "_write", "_rm", "_mkdir", "_rmdir", "_rename", "_hash", "_sync", "pulse")

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from datagw.gateways.base import Gateway
+from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.local import Local
-from datagw.gateways.patterns import Pattern
-from datagw.gateways.retries import RetryPolicy
-from datagw.gateways.templates import Template
+from datagw.gateways.paths.patterns import Pattern
+from datagw.gateways.paths.templates import Template
 from datagw.jobs import Copy, Job, Source
 from datagw.ledger import Ledger
 from datagw.publishing import DayPlan, DayResult, World, due, plan_day, publish

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from datagw.errors import GatewayError, NotFound, Unavailable, Unsupported
 from datagw.files import parent
-from datagw.gateways.parallel import spread
-from datagw.gateways.reading import Reading, Rename, Sent, Upload
-from datagw.gateways.retries import wait
+from datagw.gateways.front.parallel import spread
+from datagw.gateways.front.reading import Reading, Rename, Sent, Upload
+from datagw.gateways.front.retries import wait
 
 if TYPE_CHECKING:
     from datagw.gateways.base import Gateway

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from datagw.errors import Aborted
-from datagw.gateways.reading import Sent, Upload
+from datagw.gateways.front.reading import Sent, Upload
 
 if TYPE_CHECKING:
     from datagw.gateways.base import Gateway

@@ -18,9 +18,9 @@ from functools import cached_property
 
 from datagw.errors import NotFound
 from datagw.files import MARKER, RemoteFile, is_own_name
-from datagw.gateways.notation import escape, segments, tokens
-from datagw.gateways.segments import Segment, day_of, parts_of, tells_the_day
-from datagw.gateways.templates import Template
+from datagw.gateways.paths.notation import escape, segments, tokens
+from datagw.gateways.paths.segments import Segment, day_of, parts_of, tells_the_day
+from datagw.gateways.paths.templates import Template
 
 __all__ = ["Pattern", "Segment", "Template", "escape"]
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 from datagw.errors import GatewayError, NotFound, Unavailable
 from datagw.files import parent
-from datagw.gateways import sftp_packets as p
-from datagw.gateways.reading import Reading
-from datagw.gateways.sftp_errors import meaning, why_not_made, why_not_written
-from datagw.gateways.sftp_packets import Answer, Status
-from datagw.gateways.sftp_wire import Wire
+from datagw.gateways.front.reading import Reading
+from datagw.gateways.ssh import packets as p
+from datagw.gateways.ssh.errors import meaning, why_not_made, why_not_written
+from datagw.gateways.ssh.packets import Answer, Status
+from datagw.gateways.ssh.wire import Wire
 
 AHEAD = 64  # files that are open, or being opened, before the first of them is done
 _LATEST = 2**32 - 1  # seconds; what the protocol can hold

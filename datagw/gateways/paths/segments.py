@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 
-from datagw.gateways.notation import CODES, Token
+from datagw.gateways.paths.notation import CODES, Token
 
 _WIDTH = {"Y": 4, "m": 2, "d": 2, "j": 3}
 _RANGE = {"Y": (1, 9999), "m": (1, 12), "d": (1, 31), "j": (1, 366)}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from datagw.errors import GatewayError, Unavailable
 from datagw.files import RemoteFile
-from datagw.gateways.reading import Sent, Upload
+from datagw.gateways.front.reading import Sent, Upload
 
 if TYPE_CHECKING:
     from datagw.gateways.base import Gateway

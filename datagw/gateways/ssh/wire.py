@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from datagw.gateways import sftp_packets as p
-from datagw.gateways.sftp_packets import Answer, pack_attributes, pack_bytes, pack_text, understood
+from datagw.gateways.ssh import packets as p
+from datagw.gateways.ssh.packets import Answer, pack_attributes, pack_bytes, pack_text, understood
 
 Buffer = bytes | bytearray | memoryview
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from datagw.errors import Denied, GatewayError, Unavailable, Unsupported
-from datagw.gateways import sftp_hosts
 from datagw.gateways.secrets import Secret
-from datagw.gateways.sftp_hosts import HostKey
+from datagw.gateways.ssh import hosts
+from datagw.gateways.ssh.hosts import HostKey
 
 DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 WINDOW = 4 * 1024 * 1024  # bytes that a server may send ahead on one channel; more only costs the cache
@@ -88,8 +88,8 @@ def shown_key(transport: Transport) -> HostKey:
 
 def refuse_unknown(known_hosts: str, host: str, port: int, key: HostKey, name: str) -> None:
     """Denied for a server whose key is not the one that is known; `name` is the gateway's, for `datagw trust`."""
-    verdict = sftp_hosts.judge(known_hosts, host, port, key)
-    where = sftp_hosts.host_name(host, port)
+    verdict = hosts.judge(known_hosts, host, port, key)
+    where = hosts.host_name(host, port)
     shown = f"it shows {key.kind} {key.fingerprint}"
     if verdict == "unknown":
         raise Denied(f"the server {where} is unknown: {shown}; compare with its owner, then run: datagw trust {name}")

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 from datagw.errors import GatewayError, Unavailable, Unsupported
 from datagw.files import RemoteFile
-from datagw.gateways.live import Session
-from datagw.gateways.reading import Reading, Rename
+from datagw.gateways.front.live import Session
+from datagw.gateways.front.reading import Reading, Rename
 
 
 class Hooks:

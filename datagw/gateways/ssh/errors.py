@@ -5,9 +5,9 @@ from __future__ import annotations
 import stat
 
 from datagw.errors import Denied, GatewayError, NotFound, Rejected, Unavailable, Unsupported
-from datagw.gateways import sftp_packets as p
-from datagw.gateways.sftp_packets import Attributes, Status
-from datagw.gateways.sftp_wire import Wire
+from datagw.gateways.ssh import packets as p
+from datagw.gateways.ssh.packets import Attributes, Status
+from datagw.gateways.ssh.wire import Wire
 
 # Codes of later protocol versions, which some servers send all the same.
 _LATER: dict[int, tuple[type[GatewayError], str]] = {

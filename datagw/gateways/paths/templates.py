@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from datagw.errors import Rejected
-from datagw.gateways.notation import CODES, Token, segments, tokens
+from datagw.gateways.paths.notation import CODES, Token, segments, tokens
 
 _FIELDS = ("name", "stem", "suffix")
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from datagw.errors import GatewayError, Unavailable
 from datagw.files import RemoteFile
-from datagw.gateways import sftp_packets as p
-from datagw.gateways.sftp_errors import meaning
-from datagw.gateways.sftp_packets import Answer, Status
-from datagw.gateways.sftp_wire import Wire
+from datagw.gateways.ssh import packets as p
+from datagw.gateways.ssh.errors import meaning
+from datagw.gateways.ssh.packets import Answer, Status
+from datagw.gateways.ssh.wire import Wire
 
 AHEAD = 64  # files that are open, or being opened, behind the one that is handed on
 

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from datagw.gateways.limits import Limiter
-from datagw.gateways.retries import RetryPolicy
+from datagw.gateways.front.limits import Limiter
+from datagw.gateways.front.retries import RetryPolicy
 
 if TYPE_CHECKING:
     from datagw.gateways.base import Gateway

@@ -1,0 +1,1 @@
+"""What all gateways share behind their verbs: sending, proving, getting, retries, limits."""
