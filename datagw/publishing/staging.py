@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -72,6 +73,7 @@ def sweep(tmp_root: Path) -> list[str]:
         except (OSError, ValueError, TypeError):
             continue  # being made or removed at this moment
         if owner.alive() is False:
-            shutil.rmtree(note.parent)
+            with contextlib.suppress(FileNotFoundError):  # another run sweeps as well
+                shutil.rmtree(note.parent)
             gone.append(note.parent.name)
     return gone
