@@ -152,6 +152,6 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], address: str) -> No
 
 
 def _end_with_parent() -> None:
-    """In the child: SIGINT once its parent is gone, however that went; heard also where a shell's `&` has it ignored."""
+    """In the child: SIGINT once its parent is gone, however that went; a shell's `&` may have had it ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGINT))
