@@ -17,6 +17,7 @@ from datagw.files import is_own_name
 from datagw.gateways.local import Local
 from datagw.gateways.sftp import Sftp
 from datagw.ledger import Owner
+from datagw.ledger.lease import MARGIN
 from datagw.ledger.tables import leases
 from datagw.publishing import LeaseHeld
 from datagw_tests.publishing.child import Child, Order
@@ -117,7 +118,7 @@ def snapshot(root: Path) -> dict[str, tuple[int, int, int]]:
 def test_a_run_that_was_paused_and_overtaken_writes_nothing_more(order: Order, hold_at: int) -> None:
     """Stopped by SIGSTOP; its lease has run out when it wakes, and another run has done its work."""
     order.hold_at = hold_at
-    order.ttl = 5.0 + 1.0  # sure of it for one second only: what is left is the margin of the ledger
+    order.ttl = MARGIN  # so that it is never sure of its lease, and asks each time
     station = order.station()
     with Child(order) as paused:
         assert [paused.hear(), paused.hear()] == ["started", "holding"]
