@@ -87,7 +87,8 @@ class Gateway(BaseModel, Hooks):
         live.fence = fence or old.fence
         live.moved = moved or old.moved
         live.log = log or old.log
-        live.limiters = tuple(Limiter(rate) for rate in (self.bandwidth, bandwidth) if rate)
+        rates = [rate for rate in (self.bandwidth, bandwidth) if rate]
+        live.limiters = tuple(Limiter(rate, sleep=lambda seconds: wait(seconds, live.fence)) for rate in rates)
         twin._live = live
         return twin
 
@@ -359,9 +360,9 @@ class Gateway(BaseModel, Hooks):
     def pulse(self, count: int) -> None:
         """Before each block: may this run go on, may the bytes pass, who counts them."""
         live = self._live
-        live.fence()
         for limiter in live.limiters:
             limiter.take(count)
+        live.fence()  # after a wait, for a lot can happen meanwhile
         live.moved(count)
 
 
