@@ -159,20 +159,26 @@ class Freeing:
 
 def put_back_if_changed(source: Gateway, intent: Intent) -> bool:
     """Whether a file put aside is no longer what was published, or is being written to; then it has its name again."""
-    found = source.stat(intent.part)
-    same = found.at(intent.source).content_version == intent.content_version
-    if same and source.type == "local":
-        descriptor = os.open(local_path(source, intent.part), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            same = not open_for_writing(descriptor)
-        finally:
-            os.close(descriptor)
-    if same:
+    if not is_changed(source, intent):
         return False
     (error,) = source.rename_many([Rename(intent.part, intent.source, False)])
     if error is not None:
         raise error
     return True
+
+
+def is_changed(source: Gateway, intent: Intent) -> bool:
+    """Whether a file put aside is no longer what was published, or is being written to."""
+    found = source.stat(intent.part)
+    if found.at(intent.source).content_version != intent.content_version:
+        return True
+    if source.type != "local":
+        return False
+    descriptor = os.open(local_path(source, intent.part), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return open_for_writing(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def remove_empty_folders(source: Gateway, base: str, folders: Sequence[str], *, base_too: bool) -> int:

@@ -30,7 +30,7 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger)
     def ls(folder: str) -> Iterator[RemoteFile]:
         for entry in gateway.ls(folder):
             if is_own_name(entry.path) and entry.path.endswith(".aside"):
-                notes.append(f"{entry.path}: put aside by a run whose ledger is lost; look at it, then rename it back")
+                notes.append(f"{entry.path}: put aside by a run that nobody remembers; look at it, then rename it back")
             yield entry
 
     try:

@@ -15,7 +15,7 @@ from datagw.gateways.front.reading import Rename
 from datagw.gateways.front.sending import old_name
 from datagw.jobs import Job
 from datagw.ledger import Intent, Lease, Receipt
-from datagw.publishing.freeing import put_back_if_changed
+from datagw.publishing.freeing import is_changed
 from datagw.publishing.planning import CopySight
 from datagw.publishing.plans import DayPlan
 from datagw.publishing.world import World
@@ -60,10 +60,13 @@ def _recover_asides(world: World, lease: Lease, source: Gateway, intents: Sequen
         (error,) = source.rename_many([Rename(intent.part, intent.source, False)])
         if error is None:
             world.log.info("%s: put back; an earlier run had put it aside", intent.source)
-        elif isinstance(error, Rejected) and not put_back_if_changed(source, intent):
-            source.rm(intent.part)  # every copy was proven, and a newer file has its name by now
-        else:
+        elif not isinstance(error, Rejected):
             raise error
+        elif is_changed(source, intent):
+            text = "%s: written to after it was put aside as %s, and a newer file has its name; it stays there"
+            world.log.warning(text, intent.source, intent.part)
+        else:
+            source.rm(intent.part)  # every copy was proven, and a newer file has its name by now
     world.ledger.forget_intents(lease, intents)
 
 
