@@ -76,7 +76,7 @@ class Memory(Gateway):
         before = session.files[reading.part][0][: reading.offset] if reading.offset else b""
         for content in itertools.accumulate(reading.blocks(1 << 16), initial=before):
             claim = RemoteFile(reading.part, len(content), reading.mtime_ns, inode=str(number), mode=reading.mode)
-            session.files[reading.part] = (content, claim)
+            session.files[reading.part] = (bytes(content), claim)
 
     @override
     def _rm(self, session: Store, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -9,16 +10,21 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from datagw.errors import Changed, GatewayError, NotFound, Rejected
 from datagw.files import RemoteFile, StagedFile
 
-_INLINE = 1 << 20  # smaller files are hashed where they are read: a thread would cost more than it saves
+_INLINE = 1 << 20  # smaller files are read and hashed where they are sent: a thread would cost more than it saves
 _BLOCK = 1 << 20
+_AHEAD = 3  # blocks that are read before they can be sent
+
+Block = bytes | memoryview
+Content = Callable[[int, int, int], Generator[bytes]]  # from, to, in blocks of so many bytes
 
 
 class Digest(Protocol):
@@ -82,7 +88,7 @@ class Reading:
 
     def hash_prefix(self, length: int) -> str:
         """Takes the first `length` bytes as sent before; returns their SHA-256. `blocks` then begins behind them."""
-        for block in self._content(0, length, _BLOCK):
+        for block in self._content(0, length):
             self._hash.update(block)
         self.offset = length
         return self._hash.hexdigest()
@@ -90,7 +96,7 @@ class Reading:
     def tail_sha256(self, length: int) -> str:
         """The SHA-256 of the last `length` bytes before `offset`."""
         tail = hashlib.sha256()
-        for block in self._content(self.offset - length, self.offset, _BLOCK):
+        for block in self._content(self.offset - length, self.offset):
             tail.update(block)
         return tail.hexdigest()
 
@@ -99,36 +105,62 @@ class Reading:
         self._hash = hashlib.sha256()
         self.offset = 0
 
-    def blocks(self, size: int) -> Iterator[bytes]:
+    def blocks(self, size: int) -> Iterator[Block]:
         """The content from `offset` on in blocks of `size` bytes; raises Changed if it is not what was planned."""
-        update, finish = _hasher(self._hash, self.size - self.offset)
-        try:
-            for block in self._content(self.offset, self.size, size):
-                self._pulse(len(block))
-                update(block)
-                yield block
-        finally:
-            finish()
+        large = self.size - self.offset >= _INLINE
+        with self._opened() as content:
+            found = self._ahead(content, size) if large else self._here(content, size)
+            with contextlib.closing(found):
+                for block in found:
+                    self._pulse(len(block))
+                    yield block
 
     @property
     def sha256(self) -> str:
         """Of the whole content, once `blocks` has ended."""
         return self._hash.hexdigest()
 
-    def _content(self, start: int, end: int, size: int) -> Iterator[bytes]:
-        if isinstance(self.upload.content, bytes):
-            for at in range(start, end, size):
-                yield self.upload.content[at : min(at + size, end)]
-            return
-        staged = self.upload.content
-        with open_unchanged(staged) as descriptor:
-            position = start
-            while position < end:
-                block = os.pread(descriptor, min(size, end - position), position)
-                if not block:
-                    raise Changed("the file became shorter while it was read", path=staged.origin.path)
-                position += len(block)
-                yield block
+    def _content(self, start: int, end: int) -> Iterator[bytes]:
+        with self._opened() as content:
+            yield from content(start, end, _BLOCK)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Generator[Content]:
+        """The content, as a function; its source is compared with what was planned at entry and at exit."""
+        content = self.upload.content
+        if isinstance(content, bytes):
+            yield partial(_slices, content)
+        else:
+            with open_unchanged(content) as descriptor:
+                yield partial(_reads, content, descriptor)
+
+    def _here(self, content: Content, size: int) -> Generator[bytes]:
+        for block in content(self.offset, self.size, size):
+            self._hash.update(block)
+            yield block
+
+    def _ahead(self, content: Content, size: int) -> Generator[memoryview]:
+        """The blocks out of larger ones, which another thread reads and hashes."""
+        whole = max(_BLOCK // size, 1) * size
+        with contextlib.closing(_read_ahead(content(self.offset, self.size, whole), self._hash)) as read:
+            for block in read:
+                view = memoryview(block)
+                for at in range(0, len(view), size):
+                    yield view[at : at + size]
+
+
+def _slices(content: bytes, start: int, end: int, size: int) -> Generator[bytes]:
+    for at in range(start, end, size):
+        yield content[at : min(at + size, end)]
+
+
+def _reads(staged: StagedFile, descriptor: int, start: int, end: int, size: int) -> Generator[bytes]:
+    while start < end:
+        block = os.pread(descriptor, min(size, end - start), start)
+        if not block:
+            raise Changed("the file became shorter while it was read", path=staged.origin.path)
+        start += len(block)
+        yield block
 
 
 class open_unchanged:  # noqa: N801 - reads as the function it stands for
@@ -215,21 +247,34 @@ def _open_for_writing_by_proc(descriptor: int) -> bool:
     return False
 
 
-def _hasher(digest: Digest, size: int) -> tuple[Callable[[bytes], None], Callable[[], None]]:
-    """`update` and `finish` for a digest: on a thread of its own for what is large (hashlib releases the GIL)."""
-    if size < _INLINE:
-        return digest.update, lambda: None
-    blocks: queue.Queue[bytes | None] = queue.Queue(8)
+def _read_ahead(blocks: Generator[bytes], digest: Digest) -> Generator[bytes]:
+    """The blocks, read and hashed on a thread of their own, a few of them ahead (both let the sending thread run)."""
+    ready: queue.SimpleQueue[bytes | BaseException | None] = queue.SimpleQueue()
+    room = threading.Semaphore(_AHEAD)
+    over = threading.Event()
 
     def work() -> None:
-        while (block := blocks.get()) is not None:
-            digest.update(block)
+        try:
+            with contextlib.closing(blocks):
+                for block in blocks:
+                    ready.put(block)
+                    digest.update(block)
+                    room.acquire()
+                    if over.is_set():
+                        return
+            ready.put(None)
+        except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the sending thread
+            ready.put(error)
 
-    thread = threading.Thread(target=work, name="datagw-sha256", daemon=True)
+    thread = threading.Thread(target=work, name="datagw-read", daemon=True)
     thread.start()
-
-    def finish() -> None:
-        blocks.put(None)
+    try:
+        while (block := ready.get()) is not None:
+            if isinstance(block, BaseException):
+                raise block
+            yield block
+            room.release()
+    finally:
+        over.set()
+        room.release()
         thread.join()
-
-    return blocks.put, finish
