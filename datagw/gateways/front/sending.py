@@ -144,7 +144,8 @@ def _replace_in_steps(gateway: Gateway, rename: Rename) -> GatewayError | None:
     (error,) = _each(gateway, [Rename(rename.target, aside, False)], gateway._rename_many, lambda r: r.source)
     if error is not None and not isinstance(error, NotFound):
         return error
-    gateway.live.gaps.add(rename.target)
+    if error is None:
+        gateway.live.gaps.add(rename.target)
     (failed,) = _each(gateway, [rename._replace(replace=False)], gateway._rename_many, lambda r: r.source)
     if error is not None:
         return failed
