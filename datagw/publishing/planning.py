@@ -12,6 +12,7 @@ from datagw.ledger import Receipt
 from datagw.publishing.plans import DUE, Action, DayPlan, type_of_day
 
 STRONG = ("hash", "readback")
+_NOT_OURS = ("refuse", "a file that datagw did not write stands there, and overwrite = false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def _decide(sight: CopySight, file: SourceFile, known: Remembered, wish: Wish) -
         return "refuse", f"a {there.kind} stands at the destination; move it away"
     ours = there is not None and receipt is not None and is_intact(receipt, there)
     if wish.again(file):
-        return "send", "asked for again"
+        return ("send", "asked for again") if there is None or ours or copy.overwrite else _NOT_OURS
     proven = receipt is not None and receipt.content_version == claim.content_version
     if proven and receipt is not None:
         if there is None:
@@ -163,7 +164,7 @@ def _compare_or_send(sight: CopySight, there: RemoteFile, claim: RemoteFile, our
         return "adopt", f"{why}, of equal size: compared, adopted if equal"
     if sight.copy.overwrite or ours:
         return "send", f"{why}, and differs in size"
-    return "refuse", "a file that datagw did not write stands there, and overwrite = false"
+    return _NOT_OURS
 
 
 def is_intact(receipt: Receipt, there: RemoteFile) -> bool:
