@@ -6,6 +6,7 @@ before a command is known, and Dagster only by what needs it.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -13,6 +14,7 @@ from io import TextIOWrapper
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The console script: does what the arguments say, and ends the process with the code of `endings.py`."""
+    gc.set_threshold(200_000, 20, 20)  # what is imported stays: looking through it again and again costs time
     from datagw.cli.app import commands
     from datagw.cli.endings import ended
 
