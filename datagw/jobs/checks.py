@@ -104,6 +104,12 @@ def _what_is_deleted_is_proven_elsewhere(draft: Draft) -> Iterator[Complaint]:
                 return
 
 
+def _followed_links_are_not_deleted(draft: Draft) -> Iterator[Complaint]:
+    if draft.table.delete_source and draft.table.source.symlinks == "follow":
+        advice = 'write symlinks = "skip", or delete_source = false'
+        yield Complaint(("source", "symlinks"), "a link that is followed is never deleted", advice)
+
+
 def _copies_have_places_of_their_own(draft: Draft) -> Iterator[Complaint]:
     seen: set[tuple[str, str]] = set()
     for number, (copy, template) in enumerate(zip(draft.table.to, draft.templates, strict=True)):
@@ -135,6 +141,7 @@ _RULES: tuple[Callable[[Draft], Iterator[Complaint]], ...] = (
     _several_files_have_several_names,
     _days_do_not_overwrite_each_other,
     _what_is_deleted_is_proven_elsewhere,
+    _followed_links_are_not_deleted,
     _copies_have_places_of_their_own,
     _copies_do_not_land_in_the_source,
     _sizes_leave_something,

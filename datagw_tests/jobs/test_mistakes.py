@@ -154,6 +154,10 @@ IN_A_JOB = [
         "[j] to[0]: nothing is deleted by size alone",
     ),
     (
+        'source = { at = "local:/a/", symlinks = "follow" }\nto = "lake:b/"\ndelete_source = true',
+        '[j] source.symlinks: a link that is followed is never deleted; write symlinks = "skip"',
+    ),
+    (
         'source = "local:/a/"\nto = ["lake:b/", "lake:c/"]',
         '[j] to[1]: another copy is called lake already; give this one a name = "…"',
     ),
@@ -241,6 +245,8 @@ RIGHT = [
     'source = "local:/a/"\nmarker = true\nto = "lake:b/"',
     'source = "local:/a/"\nto = []',
     'source = "local:/a/"\ntags = { "x" = "y" }',
+    'source = { at = "local:/a/", symlinks = "follow" }\nto = "lake:b/"',
+    'source = { at = "local:/a/", symlinks = "skip" }\nto = "lake:b/"\ndelete_source = true',
 ]
 
 
