@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from datagw.errors import Rejected
-from datagw.files import join
+from datagw.files import join, parent
 from datagw.gateways.base import Gateway
 from datagw.gateways.paths.notation import CODES
 from datagw.gateways.paths.patterns import Pattern
@@ -111,19 +113,22 @@ def _followed_links_are_not_deleted(draft: Draft) -> Iterator[Complaint]:
 
 
 def _copies_have_places_of_their_own(draft: Draft) -> Iterator[Complaint]:
-    seen: set[tuple[str, str]] = set()
+    if len(draft.table.to) < 2:
+        return
+    seen: dict[tuple[_Spot, ...], str] = {}
     for number, (copy, template) in enumerate(zip(draft.table.to, draft.templates, strict=True)):
-        key = (copy.at.gateway, template.text)
-        if key in seen:
-            yield Complaint(("to", number), "another copy goes to the same path")
-        seen.add(key)
+        paths = _samples_published(draft.pattern, template)
+        spots = tuple(_spot_of_file(draft.gateways, copy.at.gateway, path, real=True) for path in paths)
+        written = f"{copy.at.gateway}:{copy.at.path}"
+        if spots and spots in seen:
+            hint = f"{seen[spots]} is the same place" if seen[spots] != written else ""
+            yield Complaint(("to", number), "another copy goes to the same path", hint)
+        seen.setdefault(spots, written)
 
 
 def _copies_do_not_land_in_the_source(draft: Draft) -> Iterator[Complaint]:
-    source = draft.table.source.at.gateway
     for number, (copy, template) in enumerate(zip(draft.table.to, draft.templates, strict=True)):
-        same = _as_seen_from(source, copy.at.gateway, draft.gateways)
-        if same is not None and _lands(draft.pattern, template, same):
+        if any(_lands(draft, copy.at.gateway, template, real=real) for real in (False, True)):
             yield Complaint(("to", number), "a copy would land in its own source", "publish to a folder beside it")
 
 
@@ -154,42 +159,92 @@ def _tell_days_apart(codes: frozenset[str]) -> bool:
     return len({tuple(CODES[code](day) for code in sorted(codes)) for day in days}) == len(days)
 
 
-def _as_seen_from(source: str, copy: str, gateways: Mapping[str, Gateway | None]) -> Callable[[str], str | None] | None:
-    """What a path of the copy's gateway is called on the source's, where both may be the same place."""
-    if source == copy:
-        return lambda path: path
-    here, there = gateways.get(source), gateways.get(copy)
-    if here is None or there is None or here.type != "local" or there.type != "local":
-        return None
-    root = os.path.normpath(here.root or ".")
+class _Spot(NamedTuple):
+    """A path on a machine, whichever gateway leads there; places that cannot be told apart otherwise go by name."""
 
-    def seen(path: str) -> str | None:
-        native = os.path.normpath(os.path.join(there.root or ".", path))
-        found = os.path.relpath(native, root)
-        return None if found == ".." or found.startswith("../") else found
+    machine: str
+    path: str
 
-    return seen
+    def below(self, folder: _Spot) -> str | None:
+        """The path as seen from the folder, `""` for itself; None where it lies elsewhere."""
+        if self == folder:
+            return ""
+        start = folder.path if folder.path in ("", "/") else f"{folder.path}/"
+        same = self.machine == folder.machine and self.path.startswith("/") == folder.path.startswith("/")
+        return self.path[len(start) :] if same and self.path.startswith(start) else None
 
 
-def _lands(pattern: Pattern, template: Template, seen: Callable[[str], str | None]) -> bool:
+def _spot(gateways: Mapping[str, Gateway | None], name: str, path: str, *, real: bool) -> _Spot:
+    """Where a path of a gateway is; `real`: once the links on this machine's disks are followed."""
+    gateway = gateways.get(name)
+    if gateway is None:
+        return _Spot(f"gateway {name}", _normal(path))
+    if gateway.type == "local":
+        native = os.path.abspath(os.path.join(gateway.root or ".", path))
+        return _Spot("", _normal(_real(native) if real else native))
+    if gateway.type == "sftp":
+        login = gateway.model_dump(include={"host", "port", "username"})
+        return _Spot(f"{login['username']}@{str(login['host']).lower()}:{login['port']}", _normal(gateway.full(path)))
+    return _Spot(f"gateway {name}", _normal(path))
+
+
+def _spot_of_file(gateways: Mapping[str, Gateway | None], name: str, path: str, *, real: bool) -> _Spot:
+    """Where a file is; one that is a link itself would be replaced, not followed."""
+    folder = _spot(gateways, name, parent(path), real=real)
+    return _Spot(folder.machine, _normal(f"{folder.path}/{path.rpartition('/')[2]}" if folder.path else path))
+
+
+def _normal(path: str) -> str:
+    found = os.path.normpath(path) if path else ""
+    return f"/{found.lstrip('/')}" if found.startswith("/") else "" if found == "." else found
+
+
+def _real(native: str) -> str:
+    try:
+        return os.path.realpath(native)
+    except ValueError:  # no disk holds such a name, so that no link does
+        return native
+
+
+def _lands(draft: Draft, gateway: str, template: Template, *, real: bool) -> bool:
     """Whether what is published may belong to the source, or the source lies below a folder that takes its tree."""
+    pattern, source = draft.pattern, draft.table.source.at.gateway
     day = date(2024, 1, 31)
     of_day = pattern.filled(day) if pattern.dated else pattern
     tree = of_day.tree or any(level.deep for level in of_day.levels)
+    base = _spot(draft.gateways, source, pattern.base, real=real)
+    if base.machine != _spot(draft.gateways, gateway, "", real=False).machine:
+        return False
     for relative in (_sample(of_day), join("a/b", _sample(of_day)))[: 2 if tree else 1]:
         try:
-            path = seen(template.fill(relative, day, day))
+            published = template.fill(relative, day, day)
         except Rejected:
             continue  # the sample's name, not the job's mistake
-        if path is not None and pattern.matches(path):
+        path = _spot_of_file(draft.gateways, gateway, published, real=real).below(base)
+        if path is not None and pattern.matches(join(pattern.base, path)):
             return True
-    folder = seen(template.folder(day))
-    if not tree or not template.tree or folder is None:
+    if not tree or not template.tree:
         return False
-    return folder in ("", ".") or f"{of_day.base}/".startswith(f"{folder}/")
+    folder = _spot(draft.gateways, gateway, template.folder(day), real=real)
+    return _spot(draft.gateways, source, of_day.base, real=real).below(folder) is not None
 
 
 def _sample(pattern: Pattern) -> str:
     """The relative path of a file that the pattern takes."""
     names = [level.sample() for level in pattern.levels[pattern.depth :] if not level.deep]
     return "/".join([*names, "a"] if pattern.tree else names)
+
+
+def _samples_published(pattern: Pattern, template: Template) -> list[str]:
+    """Where some files of some days would go: two templates with the same answers are the same."""
+    found: list[str] = []
+    for day, first_seen in ((date(2024, 1, 31), date(2024, 2, 1)), (date(2024, 12, 30), date(2025, 3, 9))):
+        of_day = pattern.filled(day) if pattern.dated else pattern
+        names = [_sample(of_day)]
+        deep = of_day.tree or any(level.deep for level in of_day.levels)
+        others = [f"{names[0]}.b", *([join("a/b", names[0])] if deep else [])]
+        names += [name for name in others if of_day.matches(join(of_day.base, name))]
+        for relative in names:
+            with contextlib.suppress(Rejected):  # the sample's name, not the job's mistake
+                found.append(template.fill(relative, day, first_seen))
+    return found
