@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from typing_extensions import override
 
 from datagw.errors import Denied, GatewayError, NotFound, Rejected, Unavailable, Unsupported
@@ -75,6 +75,18 @@ class Sftp(Gateway):
         default=30, ge=0, description="Seconds of silence after which a sign of life is sent; 0 for none."
     )
     insecure: bool = Field(default=False, description="Take any host key: whoever answers is believed.")
+
+    @property
+    @override
+    def place(self) -> str:
+        return f"sftp://{self.username}@{self.host}:{self.port}/{self.full('')}"
+
+    @field_validator("private_key")
+    @classmethod
+    def _is_a_path(cls, value: str | None) -> str | None:
+        if value is not None and ("PRIVATE KEY" in value or "\n" in value or "\r" in value):
+            raise ValueError("the path of a key file is meant, not the key itself")
+        return value
 
     @override
     def _session(self) -> Connection:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from datagw.errors import ConfigError
 from datagw.gateways.secrets import Secret
+from datagw.gateways.sftp import Sftp
 
 VALUE = "hunter2-ünïcode"
 
@@ -137,3 +138,12 @@ def test_a_reference_has_exactly_one_form():
 def test_an_environment_variable_that_is_no_utf8_is_handed_on(monkeypatch):
     monkeypatch.setitem(os.environ, "ODD", "\udcff")
     assert Secret(env="ODD").reveal() == "\udcff"
+
+
+@pytest.mark.parametrize("value", [f"-----BEGIN PRIVATE KEY-----\n{VALUE}", f"PRIVATE KEY {VALUE}", f"{VALUE}\n"])
+def test_a_private_key_given_for_its_path_is_not_shown(value):
+    with pytest.raises(ValidationError) as raised:
+        Sftp(host="h", username="u", private_key=value)
+    assert "the path of a key file is meant, not the key itself" in str(raised.value)
+    assert VALUE not in f"{raised.value} {raised.value!r}"
+    assert Sftp(host="h", username="u", private_key="~/.ssh/private key").private_key == "~/.ssh/private key"

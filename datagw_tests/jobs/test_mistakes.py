@@ -311,6 +311,30 @@ def test_a_secret_that_is_written_out_is_refused_and_not_shown(read):
         assert "hunter2" not in f"{problem!r} {jobs!r}"
 
 
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n-----END OPENSSH PRIVATE KEY-----\n"
+ONE_LINE = KEY.replace("\n", " ")
+BODY = KEY.splitlines()[1]
+
+
+@pytest.mark.parametrize("value", [f'"""{KEY}"""', f"'''{KEY}'''", f'"{ONE_LINE}"', f'"{BODY}\\n"', '"${KEY}"'])
+def test_a_private_key_in_place_of_its_path_is_refused_and_not_shown(read, value):
+    jobs = read(f'[gateways.g]\ntype = "sftp"\nhost = "h"\nusername = "u"\nprivate_key = {value}\n', KEY=KEY)
+    (problem,) = jobs.problems
+    assert str(problem) == (
+        "jobs.toml:5:1: [gateways.g] private_key: the path of a key file is meant, not the key itself"
+    )
+    assert BODY not in f"{problem!r} {jobs!r}"
+    assert "g" not in jobs.gateways
+
+
+@pytest.mark.parametrize("value", [f'"{KEY}"', f'{{ key = """{KEY}""" }}', f'["""{KEY}"""]', KEY, f"'{ONE_LINE}"])
+def test_a_private_key_that_is_no_toml_text_is_not_shown_either(read, value):
+    jobs = read(f'[gateways.g]\ntype = "sftp"\nhost = "h"\nusername = "u"\nprivate_key = {value}\n')
+    assert jobs.problems
+    assert BODY not in f"{jobs!r} {[str(problem) for problem in jobs.problems]}"
+    assert "g" not in jobs.gateways
+
+
 TOP = [
     ("x = 1\n", "jobs.toml:1:1: [x]: stands in no table; a job begins with its name in brackets: [NAME]"),
     ("[notify.mail]\n", "jobs.toml:1:2: [notify]: not in this version"),
