@@ -84,12 +84,12 @@ def _publish(
     source: Staging,
     keys: Mapping[str, str],
 ) -> None:
-    who, done, job = onlooker(), list[DayResult](), _selected(context, job)
+    who, done = onlooker(), list[DayResult]()
     days: list[date | None] = [None] if source.days is None else [date.fromisoformat(day) for day in source.days]
     try:
         with (
             world_of(context, jobfile, source, keys, who) as world,
-            closing(_publishing(job, days, world, wishes)) as results,
+            closing(_publishing(job, days, world, wishes, _selected(context, job))) as results,
         ):
             for day in results:
                 _materialize(context, job, day)
@@ -107,15 +107,15 @@ def _publish(
 
 
 def _publishing(
-    job: Job, days: Sequence[date | None], world: World, wishes: Wishes
+    job: Job, days: Sequence[date | None], world: World, wishes: Wishes, copies: Sequence[str]
 ) -> Generator[DayResult, None, None]:
-    yield from publish(job, days, world, wait=wishes.wait, resend=wishes.resend, resend_file=wishes.resend_file)
+    wanted = {"wait": wishes.wait, "resend": wishes.resend, "resend_file": wishes.resend_file, "copies": copies}
+    yield from publish(job, days, world, **wanted)
 
 
-def _selected(context: AssetExecutionContext, job: Job) -> Job:
-    """The job with the copies that this run is to make; where some are left out, nothing is deleted at the source."""
-    wanted = tuple(copy for copy in job.to if copy_key(job.name, copy.name) in context.selected_asset_keys)
-    return job if len(wanted) == len(job.to) else job.model_copy(update={"to": wanted, "delete_source": False})
+def _selected(context: AssetExecutionContext, job: Job) -> list[str]:
+    """The copies that this run is to make; where some are left out, nothing is deleted at the source."""
+    return [copy.name for copy in job.to if copy_key(job.name, copy.name) in context.selected_asset_keys]
 
 
 def _materialize(context: AssetExecutionContext, job: Job, day: DayResult) -> None:

@@ -139,6 +139,11 @@ class Gateway(BaseModel, Hooks):
         return f"{self.name}:/{path}" if self.root == "/" else f"{self.name}:{path}"
 
     @property
+    def place(self) -> str:
+        """Which place this is, whatever its name: two gateways with one `place` and root reach the same files."""
+        return f"{self.type}:{self.name}:{self.full('')}"
+
+    @property
     def folds(self) -> bool:
         """Whether names that differ in case or Unicode form only are one name here."""
         return False

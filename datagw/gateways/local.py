@@ -39,6 +39,11 @@ class Local(Gateway):
 
     @property
     @override
+    def place(self) -> str:
+        return "local:" + os.path.realpath(self.full(""))
+
+    @property
+    @override
     def folds(self) -> bool:
         native = self.full("")
         return (

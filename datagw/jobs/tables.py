@@ -145,7 +145,11 @@ class MainTable(Table):
     timezone: Annotated[str, BeforeValidator(_timezone)] = Field(
         "UTC", description="Of days and of dates in paths, where a job has none of its own."
     )
-    keep: Period = Field(timedelta(days=180), description="How long runs and events are kept; receipts are for good.")
+    keep: Period = Field(
+        timedelta(days=180),
+        description="How long runs and events are kept; receipts are for good. "
+        "In this version runs and events are kept for good too.",
+    )
 
 
 class SourceTable(Table):
@@ -217,7 +221,8 @@ class JobTable(Table):
     every: Period = Field(timedelta(seconds=10), description="How often the job's sensor looks.")
     settle: Duration = Field(
         timedelta(seconds=10),
-        description="How long a file must have been left alone; days that are over do not wait.",
+        description="How long a file must have been left alone. Days that are over, and `datagw run`, do not wait: "
+        "nothing does in this version.",
     )
     start: Annotated[date | Literal["first"], BeforeValidator(_start)] = Field(
         "first", description='The first day: `2026-01-31`, or `"first"`, the oldest one found by the first look.'

@@ -49,6 +49,7 @@ class DayRow:
 class Receipt:
     """The proof of one published file: what, from where, to where, how surely, and what the copy looked like then.
 
+    `place` tells which place that was, by host and folder, so that a gateway that has moved is not taken for it.
     `durable` says that the copy is on stable storage; `copy_mtime` is in ns since the epoch; `gap` tells that the
     final name was empty for a moment while the file was replaced.
     """
@@ -58,6 +59,7 @@ class Receipt:
     copy: str
     source: str
     destination: str
+    place: str = ""
     version: str
     content_version: str
     size: int

@@ -59,6 +59,7 @@ receipts = Table(
     Column("copy", Text, nullable=False),
     Column("source", PathText, nullable=False),
     Column("destination", PathText, nullable=False),
+    Column("place", PathText, nullable=False),
     Column("version", PathText, nullable=False),
     Column("content_version", PathText, nullable=False),
     Column("size", BigInteger, nullable=False),

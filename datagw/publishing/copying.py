@@ -55,9 +55,17 @@ class CopyWork:
         `hashes` are SHA-256 of the sources by path; one that is missing there has failed or changed already.
         """
         actions = [action for action in actions if action.source.path in hashes]
-        there = [self.sight.entries[action.destination] for action in actions]
         differing: list[Action] = []
         receipts: list[Receipt] = []
+        for action in actions:
+            if action.destination not in self.sight.entries:  # taken away: its receipt is all that there is
+                old = self.receipts[action.source.path]
+                if old.sha256 == hashes[action.source.path]:
+                    self._renew(old, action.source)
+                else:
+                    differing.append(replace(action, kind="send", reason="taken away since, and changed"))
+        actions = [action for action in actions if action.destination in self.sight.entries]
+        there = [self.sight.entries[action.destination] for action in actions]
         for action, entry, found in zip(actions, there, self.gateway.hashes(there), strict=True):
             if isinstance(found, GatewayError):
                 self.failed(action.source.path, found)
@@ -70,6 +78,12 @@ class CopyWork:
             self._keep(receipt, "adopted")
         self.adopted += len(receipts)
         return differing
+
+    def _renew(self, old: Receipt, source: RemoteFile) -> None:
+        """The receipt of a copy that its receiver took away, for the same content under a new ctime."""
+        renewed = replace(old, version=source.version, at=self.world.now(), run=self.world.run)
+        self.world.ledger.write_receipts(self.lease, [renewed])
+        self.receipts[source.path] = renewed
 
     def _replaceable(self, action: Action, entry: RemoteFile) -> Action:
         """The same file to be sent, unless `overwrite` keeps us from replacing what we did not write."""
@@ -193,6 +207,7 @@ class CopyWork:
             copy=self.copy.name,
             source=source.path,
             destination=destination,
+            place=self.sight.place,
             version=source.version,
             content_version=source.content_version,
             size=source.size,

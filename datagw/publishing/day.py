@@ -3,57 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
-from datagw.errors import Changed, Denied, GatewayError, NotFound
-from datagw.files import RemoteFile, StagedFile
-from datagw.gateways.base import Gateway
-from datagw.jobs import Job
-from datagw.ledger import FailureRow, Lease
+from datagw.errors import Denied, GatewayError, NotFound
+from datagw.files import RemoteFile, StagedFile, parent
+from datagw.publishing.books import Books
 from datagw.publishing.copying import CopyWork, local_hashes
 from datagw.publishing.freeing import Freeing, remove_empty_folders
 from datagw.publishing.looking import in_place, look_at_copy, look_at_source, remember
 from datagw.publishing.markers import copy_marker, is_orphaned, remove_marker, set_marker, source_marker
-from datagw.publishing.outcome import copy_result, day_row, dead_copy, worst
-from datagw.publishing.planning import SourceSight, Wish, make_plan
+from datagw.publishing.planning import SourceSight, make_plan
 from datagw.publishing.plans import Action, DayPlan
 from datagw.publishing.recovery import recover, remove_unclaimed_parts
-from datagw.publishing.results import CopyResult, DayResult, FileFailure
+from datagw.publishing.results import DayResult
 from datagw.publishing.staging import stage, unstage
-from datagw.publishing.world import World
 
 BATCH_FILES = 1000
 BATCH_BYTES = 512 << 20
 
 
-class DayWork:
+class DayWork(Books):
     """The work on one day, under its lease; `run` does all of it and returns what became of it."""
-
-    def __init__(
-        self, world: World, job: Job, day: date | None, lease: Lease, gateways: Mapping[str, Gateway], wish: Wish
-    ) -> None:
-        self.world = world
-        self.job = job
-        self.day = day
-        self.lease = lease
-        self.gateways = gateways
-        self.source = gateways[job.source.gateway]
-        self.wish = wish
-        self.label = day.isoformat() if day else job.name
-        self.works: dict[str, CopyWork] = {}
-        self.dead: dict[str, CopyResult] = {}
-        self.late: dict[str, str] = {}
-        self.errors: list[FileFailure] = []
-        self.notes: list[str] = []
-        self.deleted = 0
 
     def run(self) -> DayResult:
         """Recover, look, plan, adopt, mark, send, look again, unmark, free, tidy; and put the day on record."""
-        copies = {copy.name: self.gateways[copy.gateway] for copy in self.job.to}
+        copies = {copy.name: self.gateways[copy.gateway] for copy in self.copies}
         recover(self.world, self.job, self.day, self.lease, self.source, copies)
-        sight = look_at_source(self.job, self.day, self.source, self.world.ledger)
+        sight = look_at_source(self.job, self.day, self.source, self.world.ledger, self.world.now())
         if sight.waits is not None:
             self._say("%s", sight.waits)
             return self._result("waiting")
@@ -73,18 +50,22 @@ class DayWork:
     def _look_at_copies(self, sight: SourceSight) -> None:
         pairs = [(file.claim.path, file.claim.content_version) for file in sight.files]
         seen: dict[tuple[str, str], date] = {}
-        if any(copy.template.needs_date for copy in self.job.to):
+        if any(copy.template.needs_date for copy in self.copies):
             today = self.world.now().astimezone(self.job.zone).date()
             seen = self.world.ledger.first_seen(self.job.name, pairs, today)
         receipts = self.world.ledger.current_receipts(self.job.name, self.day)
-        for copy in self.job.to:
+        for copy in self.copies:
             gateway = self.gateways[copy.gateway]
             try:
                 found = look_at_copy(copy, gateway, sight.files, self.day, seen)
             except GatewayError as error:
                 self._lose(copy.name, error)
                 continue
-            mine = {source: receipt for (name, source), receipt in receipts.items() if name == copy.name}
+            mine = {
+                source: receipt
+                for (name, source), receipt in receipts.items()
+                if name == copy.name and receipt.place == found.place
+            }
             self.works[copy.name] = CopyWork(
                 self.world, self.job, self.day, copy, gateway, self.lease, found, mine, sync=self.job.delete_source
             )
@@ -151,7 +132,7 @@ class DayWork:
     def _take_over_markers(self) -> None:
         """Those of a lost ledger become ours, so that they go at the end of the day also where nothing is sent."""
         ledger = self.world.ledger
-        path = source_marker(self.job, self.day) if self.job.delete_source else None
+        path = source_marker(self.job, self.day) if self.job.delete_source and not self.partial else None
         if path is not None and is_orphaned(self.source, path, self.job, ledger):
             self._mark_source(path)
         for name, work in list(self.works.items()):
@@ -169,7 +150,7 @@ class DayWork:
 
     def _set_markers(self, sends: Mapping[str, Sequence[Action]]) -> None:
         """In the source if files may go from it, then at each destination that gets a byte; before the first byte."""
-        path = source_marker(self.job, self.day) if self.job.delete_source else None
+        path = source_marker(self.job, self.day) if self.job.delete_source and not self.partial else None
         standing = [self.source.shown(path)] if path is not None and self._mark_source(path) else []
         for name, work in list(self.works.items()):
             there = copy_marker(work.copy, self.day)
@@ -217,30 +198,28 @@ class DayWork:
         self.late |= {action.source.path: f"{action.source.path}: {action.reason}" for action in plan.of("wait")}
         if plan.due:
             self._look_again(sight)
+        if not sight.there and plan.due:
+            self.late[""] = "its folder is gone before all of it was on record; nothing is taken for empty"
         if self._clean:
             self._remove_markers(source=False)
-        if self.job.delete_source and not (self.dead or self.errors or "" in self.late):
+        if self.job.delete_source and not (self.partial or self.dead or self.errors or "" in self.late):
             self._free(sight)
-        if self._clean:
+        if self._clean and not self.partial:
             self._remove_markers(source=True)
-            self._tidy()
         result = self._result(None)
         if plan.due:
             self._write_rows(None)
+        if self._clean:
+            self._tidy()
         for line in self.late.values():
             self._say("for the next run: %s", line)
         self._say("done (%s)", result.state)
         return result
 
-    @property
-    def _clean(self) -> bool:
-        failed = any(work.failures for work in self.works.values())
-        return not (self.dead or self.errors or self.late or failed)
-
     def _look_again(self, sight: SourceSight) -> None:
         """Files that came or changed while the day was sent: not a failure; the next run takes them."""
         before = {file.claim.path: file.claim.version for file in sight.files}
-        after = look_at_source(self.job, self.day, self.source, self.world.ledger)
+        after = look_at_source(self.job, self.day, self.source, self.world.ledger, self.world.now())
         if after.waits is not None:
             self.late[""] = after.waits
         for file in after.files:
@@ -250,11 +229,12 @@ class DayWork:
 
     def _remove_markers(self, *, source: bool) -> None:
         for row in self.world.ledger.markers_on(self.job.name, self.day):
-            if (row.copy == "") != source:
+            if (row.copy == "") != source or (self.partial and row.copy not in self.names):
                 continue
             if row.gateway in self.gateways:
-                remove_marker(self.world, self.lease, row, self.gateways[row.gateway])
-                self._say("marker removed: %s", self.gateways[row.gateway].shown(row.path))
+                with self._surviving(row.copy):
+                    remove_marker(self.world, self.lease, row, self.gateways[row.gateway])
+                    self._say("marker removed: %s", self.gateways[row.gateway].shown(row.path))
             else:
                 self.world.ledger.remove_marker(self.lease, row)
                 self._say("%s:%s: the job has left this place; look for a marker there", row.gateway, row.path)
@@ -268,82 +248,31 @@ class DayWork:
         if not ready:
             return
         freeing = Freeing(self.world, self.job, self.day, self.source, self.lease, works)
-        freeing.free(ready)
-        self.deleted = len(freeing.deleted)
+        try:
+            freeing.free(ready)
+        except GatewayError as error:
+            self._not_freed(error.path or "", error)
+        self.freed = freeing.deleted
         self.late |= freeing.late
         self.errors += freeing.failures
-        self._say("source removed: %s", _files(self.deleted))
+        self._say("source removed: %s", _files(len(self.freed)))
 
     def _tidy(self) -> None:
-        """Empty folders of a day that was freed; the source root never."""
-        pattern = self.job.source.pattern.on(self.day)
-        if not self.job.delete_source or not (self.deleted or self.job.dated):
+        """Empty folders of a day that was freed, if the folder is the day's alone; else only those of freed files."""
+        if not self.job.delete_source or self.partial:
             return
-        if pattern.base == self.job.source.pattern.root and self.job.dated:
-            return
+        base = self.job.source.pattern.on(self.day).base
+        own = self.job.source.pattern.folder_is_the_days
         try:
-            folders = [entry.path for entry in self.source.ls(pattern.base, recursive=True) if entry.kind == "folder"]
+            folders = (
+                [entry.path for entry in self.source.ls(base, recursive=True) if entry.kind == "folder"] if own else []
+            )
+            freed = [parent(path) for path in self.freed]
+            remove_empty_folders(self.source, base, [*folders, *freed], base_too=own)
         except NotFound:
             return
-        remove_empty_folders(self.source, pattern.base, folders, base_too=self.job.dated)
-
-    # ---- keeping books
-
-    def _source_trouble(self, path: str, error: GatewayError) -> None:
-        if isinstance(error, Changed | NotFound):
-            self.late[path] = str(error)
-        else:
-            for work in self.works.values():
-                work.failed(path, error)
-
-    def _not_freed(self, path: str, error: GatewayError) -> None:
-        """The source takes no marker, so nothing of it will be deleted; the copies are made all the same."""
-        text = f"{error}; published, but not freed"
-        self.errors.append(FileFailure("", path, text))
-        self.world.log.error("%s", text)
-        row = FailureRow(self.job.name, self.day, None, path, text, self.world.now(), self.world.run)
-        self.world.ledger.write_failures([row])
-
-    @contextmanager
-    def _surviving(self, name: str) -> Generator[None, None, None]:
-        """A stretch of work on one copy: an outage there ends that copy, not the day."""
-        try:
-            yield
         except GatewayError as error:
-            self._lose(name, error)
-
-    def _lose(self, name: str, error: GatewayError) -> None:
-        """One destination is out of reach: the others go on, the day has failed there."""
-        work = self.works.pop(name, None)
-        self.dead[name] = dead_copy(self.world, self.job, self.day, name, error, work)
-
-    def _result(self, state: str | None) -> DayResult:
-        copies = (
-            {copy.name: self.dead.get(copy.name) or self._copy_result(copy.name) for copy in self.job.to}
-            if state is None
-            else {}
-        )
-        return DayResult(
-            job=self.job.name,
-            day=self.day,
-            state=state or worst([*(copy.state for copy in copies.values()), *(["failed"] if self.errors else [])]),  # type: ignore[arg-type]
-            copies=copies,
-            deleted=self.deleted,
-            late=tuple(self.late.values()),
-            notes=tuple(self.notes),
-            error="; ".join(failure.error for failure in self.errors[:3]) or None,
-        )
-
-    def _copy_result(self, name: str) -> CopyResult:
-        return copy_result(self.works[name], late=bool(self.late))
-
-    def _write_rows(self, state: str | None) -> None:
-        for copy in self.job.to:
-            result = self.dead.get(copy.name) or self._copy_result(copy.name)
-            self.world.ledger.write_day(self.lease, day_row(self.world, self.job, self.day, result, state))
-
-    def _say(self, text: str, *values: object) -> None:
-        self.world.log.info("%s: %s", self.label, text % values)
+            self.world.log.warning("empty folders stay: %s", error)
 
 
 def _files(count: int) -> str:

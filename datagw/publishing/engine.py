@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 
-from datagw.errors import Aborted, DatagwError, GatewayError, LeaseLost
+from datagw.errors import Aborted, DatagwError, GatewayError, LeaseLost, Unavailable
 from datagw.gateways.base import Gateway
+from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.front.retries import wait as pause
 from datagw.jobs import Job
 from datagw.ledger import FailureRow, Held, Lease
@@ -16,7 +18,7 @@ from datagw.publishing.day import DayWork
 from datagw.publishing.days import days_to_plan
 from datagw.publishing.looking import is_busy, look_at_copy, look_at_source, remember
 from datagw.publishing.outcome import day_row
-from datagw.publishing.planning import Wish, make_plan
+from datagw.publishing.planning import CopySight, Wish, make_plan
 from datagw.publishing.plans import Action, DayPlan
 from datagw.publishing.results import CopyResult, DayResult
 from datagw.publishing.world import World
@@ -37,9 +39,15 @@ class LeaseHeld(DatagwError):
 
 
 def plan_day(job: Job, day: date | None, world: World) -> DayPlan:
-    """What a run would do with one day, and why. Looks, and changes nothing; raises GatewayError on an outage."""
+    """What a run would do with one day, and why. Looks, and changes nothing.
+
+    Raises GatewayError on an outage of the source, or of a destination where nothing is due at the others.
+    """
     with ExitStack() as stack:
-        return _plan(job, day, world, _connected(job, world, stack), None)
+        lost: dict[str, GatewayError] = {}
+        plan = _plan(job, day, world, _connected(job, world, stack), lost)
+    _raise_if_nothing_is_left(lost, [plan])
+    return plan
 
 
 def due(job: Job, world: World, *, days: Sequence[date] | None = None) -> list[DayPlan]:
@@ -49,7 +57,10 @@ def due(job: Job, world: World, *, days: Sequence[date] | None = None) -> list[D
         wanted: Sequence[date | None] = [None]
         if job.dated:
             wanted = days_to_plan(job, world, gateways[job.source.gateway], days)
-        return [_plan(job, day, world, gateways, None) for day in wanted]
+        lost: dict[str, GatewayError] = {}
+        plans = [_plan(job, day, world, gateways, lost) for day in wanted]
+    _raise_if_nothing_is_left(lost, plans)
+    return plans
 
 
 def publish(
@@ -60,13 +71,15 @@ def publish(
     wait: bool = True,
     resend: bool = False,
     resend_file: str | None = None,
+    copies: Collection[str] | None = None,
 ) -> Iterator[DayResult]:
     """Works through the days in order; each result comes when its day is committed, a failed one's too.
 
+    `copies` names the copies to make, where not all are wanted; then nothing is deleted at the source.
     With `wait`, a day that another run holds is waited for; else LeaseHeld. Ends early by LeaseLost, Aborted or
     KeyboardInterrupt: the run is then on record as cancelled, and its parts and markers stay for the next one.
     """
-    run = _Run(job, world, wait=wait, wish=Wish(resend, resend_file))
+    run = _Run(job, world, wait=wait, wish=Wish(resend, resend_file), only=copies)
     world.ledger.ensure_view(job.name)
     world.ledger.start_run(world.run, job.name)
     results: list[DayResult] = []
@@ -90,11 +103,12 @@ def publish(
 class _Run:
     """What holds for all days of one run; the lease of the day at hand guards every gateway's fence."""
 
-    def __init__(self, job: Job, world: World, *, wait: bool, wish: Wish) -> None:
+    def __init__(self, job: Job, world: World, *, wait: bool, wish: Wish, only: Collection[str] | None) -> None:
         self.job = job
         self.world = world
         self.wait = wait
         self.wish = wish
+        self.only = only
         self.lease: Lease | None = None
 
     def fence(self) -> None:
@@ -107,8 +121,10 @@ class _Run:
         self.lease = lease
         try:
             with lease.keep():
-                return DayWork(self.world, self.job, day, lease, gateways, self.wish).run()
+                return DayWork(self.world, self.job, day, lease, gateways, self.wish, self.only).run()
         except GatewayError as error:
+            if isinstance(error, Unavailable):  # the other days do not wait for it again
+                gateways[self.job.source.gateway].live.retries = RetryPolicy(max=0)
             return self._failed(day, error, lease)
         finally:
             self.lease = None
@@ -135,20 +151,39 @@ class _Run:
         self.world.log.error("%s: failed: %s", label, error)
         row = FailureRow(self.job.name, day, None, error.path, str(error), self.world.now(), self.world.run)
         self.world.ledger.write_failures([row])
+        known = {row.copy: row for row in self.world.ledger.days_on(self.job.name, day)}
         for copy in self.job.to:
-            failed = CopyResult(copy.name, "failed")
-            self.world.ledger.write_day(lease, day_row(self.world, self.job, day, failed, None))
+            row = known.get(copy.name) or day_row(self.world, self.job, day, CopyResult(copy.name, "failed"), None)
+            failed = replace(row, state="failed", updated=self.world.now(), run=self.world.run)
+            self.world.ledger.write_day(lease, failed)
         return DayResult(self.job.name, day, "failed", error=str(error))
 
 
-def _plan(job: Job, day: date | None, world: World, gateways: dict[str, Gateway], wish: Wish | None) -> DayPlan:
-    source = look_at_source(job, day, gateways[job.source.gateway], world.ledger)
+def _raise_if_nothing_is_left(lost: dict[str, GatewayError], plans: Sequence[DayPlan]) -> None:
+    """An outage of one destination is told by whoever publishes to the others; alone, it is raised."""
+    for error in lost.values():
+        if not any(plan.due for plan in plans):
+            raise error
+
+
+def _plan(
+    job: Job, day: date | None, world: World, gateways: dict[str, Gateway], lost: dict[str, GatewayError]
+) -> DayPlan:
+    """`lost` holds the copies whose place did not answer for an earlier day, and takes up others."""
+    source = look_at_source(job, day, gateways[job.source.gateway], world.ledger, world.now())
     pairs = [(file.claim.path, file.claim.content_version) for file in source.files]
     dates = any(copy.template.needs_date for copy in job.to)
     seen = world.ledger.known_first_seen(job.name, pairs) if dates else {}
     today = world.now().astimezone(job.zone).date()
-    copies = [look_at_copy(copy, gateways[copy.gateway], source.files, day, seen, today) for copy in job.to]
-    plan = make_plan(job, day, source, copies, remember(job, day, world.ledger), wish)
+    copies: list[CopySight] = []
+    for copy in job.to:
+        if copy.name not in lost:
+            try:
+                copies.append(look_at_copy(copy, gateways[copy.gateway], source.files, day, seen, today))
+            except GatewayError as error:
+                lost[copy.name] = error
+    plan = make_plan(job, day, source, copies, remember(job, day, world.ledger))
+    plan = replace(plan, notes=(*plan.notes, *(f"{name}: out of reach: {error}" for name, error in lost.items())))
     return _without_busy(plan, gateways[job.source.gateway])
 
 

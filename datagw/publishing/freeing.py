@@ -49,10 +49,14 @@ class Freeing:
     # ---- the last look at the copies
 
     def _still_proven(self, batch: Sequence[RemoteFile]) -> list[RemoteFile]:
-        kept = list(batch) if self.works else []  # no copy, no proof
+        kept = self._copied_apart(batch) if self.works else []  # no copy, no proof
         for work in self.works:
             receipts = {claim.path: work.receipts.get(claim.path) for claim in kept}
             strong = [claim for claim in kept if _proves(receipts[claim.path], claim)]
+            for claim in kept:
+                receipt = receipts[claim.path]
+                if receipt is not None and receipt.version != claim.version:
+                    self._later(claim.path, f"not proven by content at {work.copy.name} as it is now; it stays")
             seen = work.gateway.stat_many([_destination(receipts[claim.path]) for claim in strong])
             kept = list[RemoteFile]()
             for claim, look in zip(strong, seen, strict=True):
@@ -62,6 +66,18 @@ class Freeing:
                 else:
                     self._later(claim.path, f"its copy at {_destination(receipt)} is not as it was proven; it stays")
             self._make_durable(work, [receipts[claim.path] for claim in kept])
+        return kept
+
+    def _copied_apart(self, batch: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """Those whose copies are files of their own: two copies that are one file prove no more than one."""
+        kept: list[RemoteFile] = []
+        for claim in batch:
+            held = [work.receipts[claim.path] for work in self.works]
+            files = [(r.copy_inode, r.place) for r in held if r.copy_inode is not None and r.place.startswith("local:")]
+            if len({inode for inode, _ in files}) == len(files):
+                kept.append(claim)
+            else:
+                self._failed(claim.path, "two of its copies are one and the same file; it stays")
         return kept
 
     def _is_there(self, work: CopyWork, receipt: Receipt, look: RemoteFile | GatewayError) -> bool:
@@ -91,12 +107,14 @@ class Freeing:
         intents = {claim.path: self._intent(claim) for claim in claims}
         self.world.ledger.record_parts(self.lease, list(intents.values()))
         step = 1 if self.source.type == "local" else len(claims)  # on a disk, a ctime is only good until the rename
+        aside: list[Intent] = []
         for start in range(0, len(claims), step):
             same = self._same(claims[start : start + step])
-            self._remove_by_aside([intents[claim.path] for claim in same])
+            aside += self._put_aside([intents[claim.path] for claim in same])
+        self._remove_asides(self._apart_from_copies(aside))
         self.world.ledger.forget_intents(self.lease, list(intents.values()))
 
-    def _remove_by_aside(self, intents: Sequence[Intent]) -> None:
+    def _put_aside(self, intents: Sequence[Intent]) -> list[Intent]:
         outcomes = self.source.rename_many([Rename(intent.source, intent.part, False) for intent in intents])
         ready: list[Intent] = []
         for intent, outcome in zip(intents, outcomes, strict=True):
@@ -106,6 +124,28 @@ class Freeing:
                 self._later(intent.source, "changed or opened since it was published; it stays")
             else:
                 ready.append(intent)
+        return ready
+
+    def _apart_from_copies(self, aside: Sequence[Intent]) -> list[Intent]:
+        """Those whose copies stand while they are aside. A copy that went with its source was that very file."""
+        ready = list(aside)
+        for work in self.works:
+            held = [work.receipts[intent.source] for intent in ready]
+            looks = work.gateway.stat_many([receipt.destination for receipt in held])
+            kept: list[Intent] = []
+            for intent, receipt, look in zip(ready, held, looks, strict=True):
+                if self._is_there(work, receipt, look):
+                    kept.append(intent)
+                else:
+                    put_back(self.source, intent)
+                    text = (
+                        f"its copy {work.gateway.shown(receipt.destination)} went when it was put aside: they are one"
+                    )
+                    self._failed(intent.source, f"{text} file, and it stays")
+            ready = kept
+        return ready
+
+    def _remove_asides(self, ready: Sequence[Intent]) -> None:
         for intent, gone in zip(ready, self.source.rm_many([intent.part for intent in ready]), strict=True):
             self._gone(intent.source, gone)
             if gone is not None:
@@ -161,10 +201,15 @@ def put_back_if_changed(source: Gateway, intent: Intent) -> bool:
     """Whether a file put aside is no longer what was published, or is being written to; then it has its name again."""
     if not is_changed(source, intent):
         return False
+    put_back(source, intent)
+    return True
+
+
+def put_back(source: Gateway, intent: Intent) -> None:
+    """Gives a file that was put aside its name again, replacing nothing."""
     (error,) = source.rename_many([Rename(intent.part, intent.source, False)])
     if error is not None:
         raise error
-    return True
 
 
 def is_changed(source: Gateway, intent: Intent) -> bool:

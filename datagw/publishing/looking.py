@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from datagw.errors import NotFound, Rejected, Unavailable
@@ -17,11 +17,13 @@ from datagw.gateways.base import Gateway
 from datagw.gateways.front.reading import open_for_writing
 from datagw.jobs import Copy, Job, Source
 from datagw.ledger import Ledger
-from datagw.publishing.markers import waiting_for
+from datagw.publishing.markers import copy_marker, waiting_for
 from datagw.publishing.planning import CopySight, Remembered, SourceFile, SourceSight
 
+_SKEW = 60 * 1_000_000_000  # ns by which a place's clock may be ahead of ours
 
-def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger) -> SourceSight:
+
+def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger, now: datetime) -> SourceSight:
     """The files of one day (or of a job without days), in name order, and what keeps them from being published."""
     require_root(job, gateway)
     source, pattern = job.source, job.source.pattern
@@ -38,7 +40,7 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger)
     except NotFound:
         if day is None:
             raise
-        return SourceSight(there=False)
+        return SourceSight(there=False, place=gateway.place)
     known = {intent.part for intent in ledger.intents(job.name, day, "")}
     odd: list[RemoteFile] = []
     files: list[SourceFile] = []
@@ -46,14 +48,18 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger)
         claim = _followed(gateway, entry) if entry.kind == "symlink" and source.symlinks == "follow" else entry
         if claim.kind != "file":
             odd.append(entry)
-        elif entry.name != job.marker and (source.min_size or 0) <= claim.size <= (source.max_size or claim.size):
+        elif entry.name != job.marker and _takes(source, claim.size):
             files.append(SourceFile(claim, pattern.relative(entry.path, day)))
+    if pattern.exact and not (files or odd) and not ledger.current_receipts(job.name, day):
+        raise gateway.placed(NotFound("the source file is not there", path=pattern.exact))
     return SourceSight(
         there=bool(files) or _folder_stands(job, day, gateway),
         files=tuple(files),
         odd=tuple(odd),
         waits=waiting_for(job, day, gateway, ledger),
         notes=tuple(note for note in notes if note.partition(":")[0] not in known),
+        restless=frozenset(file.claim.path for file in files if _is_restless(file.claim, now)),
+        place=gateway.place,
     )
 
 
@@ -62,9 +68,8 @@ def _folder_stands(job: Job, day: date | None, gateway: Gateway) -> bool:
     pattern = job.source.pattern
     if day is None or pattern.name_codes():
         return day is None
-    last = max(at for at, level in enumerate(pattern.levels) if level.codes)
-    if last < pattern.filled(day).depth:
-        return True  # it is the base, or above it
+    if pattern.folder_is_the_days:
+        return True
     days = pattern.discover(gateway.ls, since=day, hidden=job.source.hidden)
     return any(found == day for found, _ in days)
 
@@ -75,9 +80,8 @@ def require_root(job: Job, gateway: Gateway) -> None:
     try:
         found = gateway.stat(root)
     except NotFound as error:
-        raise Unavailable(
-            "the source root is not there; is the disk mounted, the folder made?", path=root, gateway=gateway.name
-        ) from error
+        outage = Unavailable("the source root is not there; is the disk mounted, the folder made?", path=root)
+        raise gateway.placed(outage) from error
     if found.kind not in ("folder", "symlink") and job.source.pattern.exact is None:
         raise Unavailable("the source root is not a folder", path=root, gateway=gateway.name)
 
@@ -100,7 +104,7 @@ def look_at_copy(
     entries: dict[str, RemoteFile] = {}
     for folder in sorted({parent(path) for path in destinations.values()}):
         entries.update(listed(gateway, folder))
-    return CopySight(copy, destinations, entries, gateway.folds)
+    return CopySight(copy, destinations, entries, gateway.place, gateway.folds, copy_marker(copy, day))
 
 
 def listed(gateway: Gateway, folder: str) -> dict[str, RemoteFile]:
@@ -149,6 +153,18 @@ def in_place(gateway: Gateway, claim: RemoteFile) -> StagedFile:
 def local_path(gateway: Gateway, path: str) -> Path:
     """Where a path of a local gateway is on this machine."""
     return Path(gateway.full(path))
+
+
+def _is_restless(claim: RemoteFile, now: datetime) -> bool:
+    """Whether a change so short ago could be followed by one that the place's clock, in seconds, does not tell."""
+    if claim.mtime_ns is None or claim.clock <= 1:
+        return False
+    age = int(now.timestamp() * 1e9) - claim.mtime_ns
+    return -_SKEW < age < 2 * claim.clock
+
+
+def _takes(source: Source, size: int) -> bool:
+    return (source.min_size is None or size >= source.min_size) and (source.max_size is None or size <= source.max_size)
 
 
 def _excluder(source: Source) -> Callable[[str], bool] | None:

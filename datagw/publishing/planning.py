@@ -28,7 +28,8 @@ class SourceSight:
     """What stands at the source for one day.
 
     `there` says whether the day's folder (or any file of the day) exists; `waits` why the day is not complete yet (a
-    marker that is not ours); `odd` holds what is no regular file.
+    marker that is not ours); `odd` holds what is no regular file; `restless` the paths of files that changed too short
+    a while ago for their place's clock to tell a further change; `place` tells which place it is.
     """
 
     there: bool
@@ -36,6 +37,8 @@ class SourceSight:
     odd: tuple[RemoteFile, ...] = ()
     waits: str | None = None
     notes: tuple[str, ...] = ()
+    restless: frozenset[str] = frozenset()
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,18 @@ class CopySight:
     copy: Copy
     destinations: Mapping[str, str]
     entries: Mapping[str, RemoteFile]
+    place: str = ""
     folds: bool = False
+    marker: str | None = None
+
+    def is_source(self, source: SourceSight, claim: RemoteFile) -> bool:
+        """Whether the copy of a file would be that very file."""
+        destination = self.destinations[claim.path]
+        there = self.entries.get(destination)
+        on_disks = there is not None and there.ctime_ns is not None and claim.ctime_ns is not None
+        return (self.place == source.place and destination == claim.path) or (
+            on_disks and there is not None and there.inode == claim.inode
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +110,24 @@ def make_plan(
     for sight in copies:
         draft.actions.extend(_copy_actions(sight, source, known, wish or Wish()))
         draft.notes.extend(_taken_away(sight, source, known))
-    if job.delete_source and job.to:
+    if job.delete_source and job.to and len(copies) == len(job.to):
         draft.actions.extend(_deletes(job, source, draft.actions, known))
-    return DayPlan(job.name, day, _state(job, source, draft, known), tuple(draft.actions), tuple(draft.notes))
+    return DayPlan(
+        job.name,
+        day,
+        _state([sight.copy.name for sight in copies], source, draft, known),
+        tuple(draft.actions),
+        tuple(draft.notes),
+    )
 
 
-def _state(job: Job, source: SourceSight, draft: _Draft, known: Remembered) -> type_of_day:
+def _state(copies: Collection[str], source: SourceSight, draft: _Draft, known: Remembered) -> type_of_day:
     if any(action.kind in DUE for action in draft.actions):
         return "due"
     if known.loose is not None:
-        draft.notes.append(known.loose)
+        draft.notes.append(known.loose if source.there else f"{known.loose}, and its folder is gone")
         return "due"
-    recorded = all(copy.name in known.recorded for copy in job.to)
+    recorded = all(copy in known.recorded for copy in copies)
     if source.files:
         if not recorded and not any(action.kind == "wait" for action in draft.actions):
             draft.notes.append("everything is proven, but the day is not on record yet")
@@ -126,8 +146,12 @@ def _copy_actions(sight: CopySight, source: SourceSight, known: Remembered, wish
     for file in source.files:
         kind, reason = _decide(sight, file, known, wish)
         destination = sight.destinations[file.claim.path]
-        if destination in clashes:
+        if sight.is_source(source, file.claim):
+            kind, reason = "refuse", "the source itself stands at the destination: source and copy are the same place"
+        elif destination in clashes:
             kind, reason = "refuse", clashes[destination]
+        elif file.claim.path in source.restless and kind in ("send", "adopt"):
+            kind, reason = "wait", "changed a moment ago"
         yield Action(kind, file.claim, sight.copy.name, destination, reason, file.relative)  # type: ignore[arg-type]
 
 
@@ -135,7 +159,7 @@ def _decide(sight: CopySight, file: SourceFile, known: Remembered, wish: Wish) -
     copy, claim = sight.copy, file.claim
     destination = sight.destinations[claim.path]
     receipt = known.receipts.get((copy.name, claim.path))
-    if receipt is not None and receipt.destination != destination:
+    if receipt is not None and (receipt.destination, receipt.place) != (destination, sight.place):
         receipt = None
     there = sight.entries.get(destination)
     if there is not None and there.kind != "file":
@@ -146,9 +170,11 @@ def _decide(sight: CopySight, file: SourceFile, known: Remembered, wish: Wish) -
     proven = receipt is not None and receipt.content_version == claim.content_version
     if proven and receipt is not None:
         if there is None:
-            if copy.if_gone == "leave":
-                return "leave", "proven, and taken away since by its receiver"
-            return "send", "proven, but taken away since"
+            if copy.if_gone == "send":
+                return "send", "proven, but taken away since"
+            if receipt.version != claim.version:
+                return "adopt", "taken away since by its receiver, and its ctime changed: compared with the receipt"
+            return "leave", "proven, and taken away since by its receiver"
         if ours and receipt.version == claim.version:
             return "skip", f"proven by {receipt.verification}"
         why = "its ctime changed" if ours else "the copy was touched since it was proven"
@@ -185,6 +211,8 @@ def _clashes(sight: CopySight, source: SourceSight) -> dict[str, str]:
         destination = sight.destinations[file.claim.path]
         taken.setdefault(_folded(destination) if sight.folds else destination, []).append(file.claim.path)
     clashes: dict[str, str] = {}
+    if sight.marker is not None and sight.marker in sight.destinations.values():
+        clashes[sight.marker] = "this is the name of the copy's marker; choose another with `marker`"
     for sources in taken.values():
         if len(sources) > 1:
             reason = "two sources would get this name: " + ", ".join(sorted(sources)[:3])

@@ -29,7 +29,8 @@ def recover(
     """Puts the day in order before it is planned again. An outage of one place leaves its intents for the next run."""
     intents = world.ledger.intents(job.name, day)
     _recover_asides(world, lease, source, [intent for intent in intents if intent.copy == ""])
-    _forget(world, lease, [intent for intent in intents if intent.copy not in ("", *copies)], copies)
+    every = {"", *(copy.name for copy in job.to)}
+    _forget(world, lease, [intent for intent in intents if intent.copy not in every], copies)
     for copy, gateway in copies.items():
         mine = [intent for intent in intents if intent.copy == copy]
         if mine:
@@ -42,7 +43,10 @@ def recover(
 def _forget(world: World, lease: Lease, intents: Sequence[Intent], copies: Mapping[str, Gateway]) -> None:
     """Parts of copies that the job does not have any more: removed where it still goes to the place, else named."""
     for gateway in {gateway.name: gateway for gateway in copies.values()}.values():
-        gateway.rm_many([intent.part for intent in intents if intent.gateway == gateway.name])
+        there = [intent for intent in intents if intent.gateway == gateway.name]
+        if there:
+            _recover_parts(world, lease, gateway, there)
+            gateway.rm_many([intent.part for intent in there])
     places = {gateway.name for gateway in copies.values()}
     for intent in intents:
         if intent.gateway not in places:
@@ -92,7 +96,7 @@ def _recover_parts(world: World, lease: Lease, gateway: Gateway, intents: Sequen
     receipts: list[Receipt] = []
     for (intent, final), found in zip(renamed, gateway.hashes([final for _, final in renamed]), strict=True):
         if not isinstance(found, GatewayError) and found[0] == intent.sha256:
-            receipts.append(_receipt(world, intent, final, found[1]))
+            receipts.append(_receipt(world, intent, final, found[1], gateway.place))
         forget.append(intent)
     world.ledger.write_receipts(lease, receipts, forget)
     if receipts:
@@ -130,13 +134,14 @@ def remove_unclaimed_parts(
     world.ledger.forget_intents(lease, [mine[path] for path in stale if path in mine])
 
 
-def _receipt(world: World, intent: Intent, final: RemoteFile, how: str) -> Receipt:
+def _receipt(world: World, intent: Intent, final: RemoteFile, how: str, place: str) -> Receipt:
     return Receipt(
         job=intent.job,
         day=intent.day,
         copy=intent.copy,
         source=intent.source,
         destination=intent.destination,
+        place=place,
         version=intent.version,
         content_version=intent.content_version,
         size=intent.size,

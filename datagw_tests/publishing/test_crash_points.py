@@ -14,6 +14,7 @@ from datagw.gateways.base import Gateway
 from datagw.gateways.local import Local
 from datagw.gateways.memory import Memory
 from datagw.gateways.sftp import Sftp
+from datagw.ledger import Ledger
 from datagw_tests.conftest import require_server
 from datagw_tests.publishing.crashing import Counter, Crash, dying
 from datagw_tests.publishing.station import Station
@@ -25,10 +26,19 @@ EXPECTED = {f"days/20260201/{name}": content for name, content in FILES.items()}
 
 
 def lay_out(folder: Path, archive: Gateway) -> Station:
+    shutil.copy(fresh_ledger(folder.parent), folder / "jobs.db")
     station = Station(folder, archive, options={"delete_source": True})
     for name, content in FILES.items():
         station.write(f"20260201/{name}", content)
     return station
+
+
+def fresh_ledger(folder: Path) -> Path:
+    """An empty ledger, made once: each case begins with a copy of it."""
+    path = folder / "fresh.db"
+    if not path.exists():
+        Ledger.open(path).close()
+    return path
 
 
 def nothing_was_risked(station: Station) -> None:

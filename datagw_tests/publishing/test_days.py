@@ -139,8 +139,9 @@ def test_a_day_left_unfinished_is_planned_even_when_its_folder_is_gone(near: Sta
     path.parent.rmdir()
     assert due_days(near) == [DAY]
     (result,) = near.run()
-    assert (result.state, rows(near)) == ("published", {(DAY, "archive"): ("published", 1)})
-    assert due_days(near) == []
+    assert (result.state, rows(near)) == ("unfinished", {(DAY, "archive"): ("unfinished", 1)})
+    assert "its folder is gone" in result.late[0]
+    assert due_days(near) == [DAY]
 
 
 def test_one_failing_day_does_not_stop_the_others_and_is_the_one_that_is_due_again(near: Station) -> None:

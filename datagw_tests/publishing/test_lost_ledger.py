@@ -195,8 +195,7 @@ def test_a_file_put_aside_by_a_lost_ledger_is_reported_and_not_lost(
     name = f"20260201/{aside.name}"
     near.write("20260201/b", b"b")
     assert any(
-        note.startswith(f"{name}: put aside by a run that nobody remembers")
-        for note in near.plan(**FREED).notes
+        note.startswith(f"{name}: put aside by a run that nobody remembers") for note in near.plan(**FREED).notes
     )
     (result,) = near.run(marker=None, **FREED)
     assert result.state == "published"

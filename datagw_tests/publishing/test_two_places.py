@@ -170,3 +170,48 @@ def test_a_copy_added_later_is_sent_before_anything_is_freed(two: Two) -> None:
     (result,) = two.run(delete_source=True)
     assert (result.copies["archive"].sent_files, result.copies["mirror"].sent_files, result.deleted) == (0, 3, 3)
     assert (two.at_mirror(), two.left()) == (WHOLE, {})
+
+
+def test_a_place_that_goes_down_after_the_last_proof_does_not_undo_the_others_day(tmp_path: Path) -> None:
+    """Its marker cannot be taken away any more: that is its own failure, and the source waits."""
+    if lack := missing():
+        require_server(*lack)
+    with OpenSSH(tmp_path / "sshd") as server:
+        station = Two(tmp_path, Sftp(**server.fields()))
+        lay_out(station)
+        (result,) = station.run(delete_source=True, world={"progress": Meanwhile(server.kill, files=6)})
+        assert (result.state, states(result)) == ("failed", {"archive": "failed", "mirror": "published"})
+        assert {row.copy: (row.state, row.files) for row in station.ledger.days("readings")} == {
+            "archive": ("failed", 3),
+            "mirror": ("published", 3),
+        }
+        assert {path for path in station.left() if "touch" not in path} == KEPT
+        server.start()
+        (result,) = station.run(delete_source=True)
+        assert (result.state, result.copies["archive"].sent_files, result.deleted) == ("published", 0, 3)
+        assert (published(station), station.at_mirror(), station.left()) == (WHOLE, WHOLE, {})
+
+
+def test_a_place_that_goes_down_while_the_source_is_freed_undoes_no_day(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last look at the copies finds nobody: nothing is deleted, and what is published stays on record as such."""
+    from datagw.publishing.freeing import Freeing
+
+    lay_out(two)
+
+    def nobody(*_: Any) -> Any:
+        raise Unavailable("nobody answers", gateway="archive")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Freeing, "_still_proven", nobody)
+        (result,) = two.run(delete_source=True)
+    assert (result.state, result.deleted, states(result)) == (
+        "failed",
+        0,
+        {"archive": "published", "mirror": "published"},
+    )
+    assert "nobody answers" in str(result.error)
+    assert {path for path in two.left() if "touch" not in path} == KEPT
+    (result,) = two.run(delete_source=True)
+    assert (result.state, result.deleted, two.left()) == ("published", 3, {})

@@ -130,6 +130,14 @@ class Pattern:
         """The codes that stand in the names of files."""
         return frozenset() if self.tree or not self.levels else self.levels[-1].codes
 
+    @cached_property
+    def folder_is_the_days(self) -> bool:
+        """Whether the base of a day is a folder of that day alone, and not one that it shares with others."""
+        if not self.dated or self.name_codes():
+            return False
+        last = max(at for at, level in enumerate(self.levels) if level.codes)
+        return last < self.filled(date(2000, 1, 1)).depth
+
     # ---- step by step
 
     def start(self, depth: int = 0) -> frozenset[int]:

@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("copy", sa.Text, nullable=False),
         sa.Column("source", sa.Text, nullable=False),
         sa.Column("destination", sa.Text, nullable=False),
+        sa.Column("place", sa.Text, nullable=False),
         sa.Column("version", sa.Text, nullable=False),
         sa.Column("content_version", sa.Text, nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
