@@ -19,6 +19,7 @@ from benchmarks.sftp.peers import version
 from benchmarks.sftp.rounds import measure
 from datagw_tests.servers import openssh
 
+_BUSY = 0.5  # processes that run or wait to, over the last minute
 ALL = (Datagw, Rclone, RcloneUnverified, Rsync, Circadian)
 
 
@@ -28,6 +29,9 @@ def main() -> int:
     if lacking is not None:
         sys.exit(": ".join(lacking))
     document: dict[str, object] = {"machine": _machine(), "rounds": asked.rounds, "loads": {}, "targets": []}
+    busy = os.getloadavg()[0]
+    if busy > _BUSY:
+        print(f"the machine is busy (load {busy:.1f}): repeat this when it is not", flush=True)
     with tempfile.TemporaryDirectory(prefix="datagw-bench-", dir=asked.folder) as folder:
         for load in [LOADS[name] for name in asked.load]:
             _measure(Path(folder) / load.name, load, asked, document)
@@ -49,6 +53,7 @@ def _measure(folder: Path, load: Load, asked: argparse.Namespace, document: dict
         series = measure(ground, load, movers, asked.rounds)
     found = table.rows(series, movers)
     print(table.text(load, found))
+    print("; ".join(dict.fromkeys(mover.version for mover in movers)), flush=True)
     document["loads"][load.name] = {"title": load.title, "rows": [row.document() for row in found]}
     document["versions"] = {mover.name: mover.version for mover in movers}
     for one in table.targets(load, found):

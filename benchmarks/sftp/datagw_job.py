@@ -9,7 +9,7 @@ from pathlib import Path
 
 import datagw
 from benchmarks.sftp.ground import Ground, Took
-from benchmarks.sftp.loads import DAY, Load
+from benchmarks.sftp.loads import Load
 from benchmarks.sftp.movers import Mover
 
 _EMPTY_DAY = "2026-01-31"
@@ -75,6 +75,3 @@ class Datagw(Mover):
             f'[load]\nsource = "local:{self.ground.source}/%Y%m%d/"\nto = ["server:%Y%m%d/"]\n'
             f'when = "daily"\nstart = {_EMPTY_DAY}\n'
         )
-
-
-__all__ = ["DAY", "Datagw"]

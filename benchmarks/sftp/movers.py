@@ -114,7 +114,7 @@ class Circadian(Mover):
         return None if f"{DAY}: done (successful)" in output else "it did not say `done (successful)`"
 
 
-class Nothing(Mover):
+class ImportDagster(Mover):
     """What importing Dagster costs, beside which an idle run of datagw is put."""
 
     name = "import dagster"

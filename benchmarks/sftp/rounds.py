@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from benchmarks.sftp.datagw_job import Datagw
 from benchmarks.sftp.ground import Ground, Took
 from benchmarks.sftp.loads import DAY, Load, difference
-from benchmarks.sftp.movers import Mover, Nothing
+from benchmarks.sftp.movers import ImportDagster, Mover
 
 Series = dict[str, list[Took]]
 
@@ -32,7 +32,7 @@ def measure(ground: Ground, load: Load, movers: Sequence[Mover], rounds: int) ->
             if isinstance(mover, Datagw):
                 series[IDLE].append(_well(IDLE, mover.idle()))
                 series[THROUGH].append(_well(THROUGH, mover.through_dagster()))
-                series[IMPORT].append(_well(IMPORT, ground.run(Nothing(ground).command())))
+                series[IMPORT].append(_well(IMPORT, ground.run(ImportDagster(ground).command())))
                 for name in (IDLE, THROUGH, IMPORT):
                     _tell(load, number, name, series[name][-1])
     return series
