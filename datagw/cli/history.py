@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from datagw.cli.opening import job_file, job_or_past, open_ledger
+from datagw.cli.paths import at_copy, at_source
 from datagw.cli.printing import print_json_lists, print_line, print_table
 from datagw.cli.settings import Command, Settings, pass_settings
 from datagw.cli.units import moment, moment_of_ns, size_of
 
 if TYPE_CHECKING:
+    from datagw.jobs import JobFile
     from datagw.ledger.ledger import Ledger
     from datagw.ledger.rows import FailureRow, Receipt, Run
 
@@ -43,7 +45,7 @@ def command(settings: Settings, job: str | None, since: str | None) -> None:
                 }
             )
         else:
-            _print_recent(ledger, job, start)
+            _print_recent(file, ledger, job, start)
 
 
 def moment_since(text: str, now: datetime) -> datetime:
@@ -61,7 +63,7 @@ def moment_since(text: str, now: datetime) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _print_recent(ledger: Ledger, job: str | None, since: datetime | None) -> None:
+def _print_recent(file: JobFile, ledger: Ledger, job: str | None, since: datetime | None) -> None:
     runs = ledger.runs(job, since)
     receipts: deque[Receipt] = deque(maxlen=RECENT)
     count = 0
@@ -79,14 +81,20 @@ def _print_recent(ledger: Ledger, job: str | None, since: datetime | None) -> No
     print_table([*_left("started", "job", "state"), ("lasted", "right"), *_left("run", "error")], rows)
     _heading("receipts", count)
     proven = [
-        (_short(r.at), r.job, _day(r.day), r.copy, r.destination, size_of(r.size), r.verification, r.sha256[:12])
+        (
+            *(_short(r.at), r.job, _day(r.day), r.copy, at_copy(file, r.job, r.copy, r.destination)),
+            *(size_of(r.size), r.verification, r.sha256[:12]),
+        )
         for r in receipts
     ]
     left = _left("at", "job", "day", "copy", "destination")
     if proven:
         print_table([*left, ("size", "right"), *_left("verified", "sha256")], proven)
     _heading("failures", len(failures))
-    failed = [(_short(f.at), f.job, _day(f.day), f.copy or "", f.file or "", f.error) for f in failures[-RECENT:]]
+    failed = [
+        (_short(f.at), f.job, _day(f.day), f.copy or "", at_source(file, f.job, f.file) if f.file else "", f.error)
+        for f in failures[-RECENT:]
+    ]
     if failed:
         print_table(_left("at", "job", "day", "copy", "file", "error"), failed)
 

@@ -12,12 +12,14 @@ import click
 
 from datagw.cli.endings import DONE, FAILED, WRONG
 from datagw.cli.opening import before_start, job_file, job_of, open_world, right_jobs, tell_errors
+from datagw.cli.paths import at_source
 from datagw.cli.printing import print_json, print_line, print_table
 from datagw.cli.settings import Command, Settings, pass_settings
 from datagw.cli.units import days_of, files_of, moment_of_ns, size_of
 from datagw.errors import GatewayError, printable
 
 if TYPE_CHECKING:
+    from datagw.jobs import JobFile
     from datagw.publishing.plans import Action, DayPlan
 
 LINES = 20  # of each kind of action, unless all are asked for
@@ -64,7 +66,7 @@ def command(settings: Settings, job: str | None, everything: bool, out: str | No
                 continue
             plans += found
             if not settings.json:
-                print_plans(one.name, found, everything=everything, early=early)
+                print_plans(file, one.name, found, everything=everything, early=early)
     show_document(plans, to_stdout=settings.json, out=out)
     return code
 
@@ -97,7 +99,9 @@ def document_of(plans: Sequence[DayPlan]) -> dict[str, Any]:
     }
 
 
-def print_plans(job: str, plans: Sequence[DayPlan], *, everything: bool = False, early: Sequence[date] = ()) -> None:
+def print_plans(
+    file: JobFile, job: str, plans: Sequence[DayPlan], *, everything: bool = False, early: Sequence[date] = ()
+) -> None:
     """The counts of one job, then the files by what is to be done with them."""
     states = Counter(plan.state for plan in plans)
     dated = any(plan.day is not None for plan in plans)
@@ -115,7 +119,7 @@ def print_plans(job: str, plans: Sequence[DayPlan], *, everything: bool = False,
     for kind, heading in _HEADINGS.items():
         found = [(plan, action) for plan in plans for action in plan.actions if action.kind == kind]
         if found and (everything or kind != "skip"):
-            _print_files(heading, found, len(found) if everything else LINES)
+            _print_files(file, heading, found, len(found) if everything else LINES)
 
 
 def _by_weight(item: tuple[str, int]) -> int:
@@ -137,11 +141,14 @@ def _print_counts(plans: Sequence[DayPlan]) -> None:
         print_table([("day", "left"), ("copy", "left"), *numbers], rows, indent="  ")  # type: ignore[list-item]
 
 
-def _print_files(heading: str, found: Sequence[tuple[DayPlan, Action]], most: int) -> None:
+def _print_files(file: JobFile, heading: str, found: Sequence[tuple[DayPlan, Action]], most: int) -> None:
     more = f", the first {most}; --all shows every one" if len(found) > most else ""
     print_line(f"  {heading}: {files_of(len(found))}{more}")
     rows = [
-        (plan.label, action.copy, action.relative or action.source.path, size_of(action.source.size), action.reason)
+        (
+            *(plan.label, action.copy, action.relative or at_source(file, plan.job, action.source.path)),
+            *(size_of(action.source.size), action.reason),
+        )
         for plan, action in found[:most]
     ]
     columns = [("day", "left"), ("copy", "left"), ("file", "left"), ("size", "right"), ("why", "left")]

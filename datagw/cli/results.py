@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from datagw.cli.paths import at_source
 from datagw.cli.printing import print_json, print_line, print_table
 from datagw.cli.units import days_of, files_of, seconds_of, size_of
 from datagw.errors import printable
 
 if TYPE_CHECKING:
+    from datagw.jobs import JobFile
     from datagw.publishing.plans import DayPlan
     from datagw.publishing.results import CopyResult, DayResult
 
@@ -25,7 +27,7 @@ def print_nothing(job: str, plans: Sequence[DayPlan]) -> None:
     print_line(f"{job}: nothing to do" + (f" ({counted})" if counted else ""))
 
 
-def print_summary(job: str, days: Sequence[DayResult]) -> None:
+def print_summary(file: JobFile, job: str, days: Sequence[DayResult]) -> None:
     """A line for each copy of each day, then what failed, then all of it in one line."""
     rows: list[tuple[str, ...]] = []
     for day in days:
@@ -35,7 +37,11 @@ def print_summary(job: str, days: Sequence[DayResult]) -> None:
     left, right = ("day", "copy", "state"), ("files", "size", "sent", "adopted", "time")
     columns = [*((name, "left") for name in left), *((name, "right") for name in right), ("verified", "left")]
     print_table(columns, rows)  # type: ignore[arg-type]
-    failed = [(day.label, failure.copy, failure.source, failure.error) for day in days for failure in day.failures]
+    failed = [
+        (day.label, failure.copy, at_source(file, job, failure.source), failure.error)
+        for day in days
+        for failure in day.failures
+    ]
     failed += [(day.label, "", "", day.error) for day in days if day.error]
     if failed:
         print_line(f"failed: {files_of(len(failed))}" if all(row[2] for row in failed) else "failed:")

@@ -14,6 +14,7 @@ from typing_extensions import override
 from datagw.cli import results
 from datagw.cli.endings import DONE, FAILED, of_results
 from datagw.cli.opening import before_start, days_at_source, job_file, job_of, open_world, tell_errors
+from datagw.cli.paths import source_of
 from datagw.cli.settings import Command, Settings, pass_settings
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def command(
     found = look(file, one, asked)
     if dry_run:
         return _show_plan(settings, file, one, found)
-    refused = _refusal(one, day, found) if day else None
+    refused = _refusal(file, one, day, found) if day else None
     if refused is not None:
         _log.error("%s", refused)
         if settings.json:
@@ -142,11 +143,11 @@ def look(file: JobFile, job: Job, asked: Asked) -> Found:
         return Found(plans, sorted(missing), [day for day in days if day not in {*over}])
 
 
-def _refusal(job: Job, day: date, found: Found) -> str | None:
+def _refusal(file: JobFile, job: Job, day: date, found: Found) -> str | None:
     if found.not_over:
         return f"{job.name}: {day} is not over: it may be sent from {job.over_at(day):%Y-%m-%d %H:%M} UTC on"
     if found.missing:
-        return f"{job.name}: {day} is missing: there is nothing of that day at {_source(job)}"
+        return f"{job.name}: {day} is missing: there is nothing of that day at {source_of(file, job)}"
     return None
 
 
@@ -169,7 +170,7 @@ def _show_plan(settings: Settings, file: JobFile, job: Job, found: Found) -> int
         return DONE
     with open_world(file) as world:
         early = before_start(job, world)
-    print_plans(job.name, found.plans, early=early)
+    print_plans(file, job.name, found.plans, early=early)
     return DONE
 
 
@@ -211,9 +212,5 @@ def _run(
     if settings.json:
         results.print_document(job.name, outcome.results, found.missing, found.not_over, outcome.run_ids)
     else:
-        results.print_summary(job.name, outcome.results)
+        results.print_summary(file, job.name, outcome.results)
     return of_results(outcome.results)
-
-
-def _source(job: Job) -> str:
-    return f"{job.source.gateway}:{job.source.pattern.text}"
