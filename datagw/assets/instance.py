@@ -47,7 +47,11 @@ def prepare(jobfile: JobFile) -> Path:
 
 
 def instance_yaml(jobfile: JobFile) -> str:
-    """The text of `dagster.yaml`: a queue that starts runs within a second, and a limit of runs for each gateway."""
+    """The text of `dagster.yaml`: a queue that starts runs within a second, and a limit of runs for each gateway.
+
+    Such a limit counts the runs that switches and `datagw run` ask for: Dagster puts no tags of ours on a run that
+    somebody launches by a click, which `max_concurrent_runs` alone holds back.
+    """
     limits = "".join(
         f"      - key: {gateway_tag(name)}\n        limit: {_GATEWAY_LIMIT}\n" for name in sorted(jobfile.gateways)
     )
@@ -59,6 +63,7 @@ nux:
 concurrency:
   runs:
     max_concurrent_runs: {_RUNS}
+    # Of runs that switches and `datagw run` ask for; those launched by a click in the UI carry no tags of gateways.
     tag_concurrency_limits:{chr(10) + limits.rstrip() if limits else " []"}
 run_coordinator:
   module: dagster._core.run_coordinator

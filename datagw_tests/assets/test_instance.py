@@ -5,6 +5,8 @@ from dagster import DagsterInstance
 
 from datagw.assets.instance import instance_yaml, open_instance, prepare
 from datagw.assets.names import gateway_tag
+from datagw.assets.runs import tags_of_run
+from datagw.definitions import definitions_of
 from datagw_tests.assets.conftest import JOBS, Place
 
 
@@ -57,6 +59,17 @@ def test_a_file_without_gateways_of_its_own_is_fine(place: Place, tmp_path):
     (tmp_path / "i/dagster.yaml").write_text(instance_yaml(jobfile))
     with DagsterInstance.from_config(str(tmp_path / "i")) as instance:
         assert instance.is_persistent
+
+
+def test_runs_by_a_click_carry_no_tags_of_gateways_and_the_file_and_the_page_say_so(place: Place, project):
+    jobfile = place.load()
+    clicked = definitions_of(jobfile).resolve_implicit_global_asset_job_def()
+    gateways = {gateway_tag(name) for name in jobfile.gateways}
+    assert gateways.isdisjoint({**clicked.tags, **clicked.run_tags})
+    assert gateways <= tags_of_run(jobfile.jobs["readings"]).keys()
+    assert "those launched by a click in the UI carry no tags of gateways" in instance_yaml(jobfile)
+    page = " ".join((project / "docs/dagster.md").read_text(encoding="utf-8").split())
+    assert "Runs started by a click in the UI carry no such tag" in page
 
 
 def test_tags_of_gateways_are_never_too_long_for_dagster():
