@@ -196,7 +196,7 @@ def test_a_name_that_no_asset_can_bear_is_shown_as_broken(tmp_path):
 def test_names_that_python_or_dagster_use_otherwise_are_fine(tmp_path):
     text = '[gateways.staging]\ntype = "local"\nroot = "/"\n[gateways.io_manager]\ntype = "local"\nroot = "/"\n'
     for name in ("type", "import", "output", "staging", "a-b"):
-        text += f'[{name}]\nsource = "local:x/%Y%m%d/"\nto = ["staging:x/%Y%m%d/", "io_manager:x/%Y%m%d/"]\nwhen = "daily"\n'
+        text += f'[{name}]\nsource = "local:x/%Y%m%d/"\nto = ["staging:x/%Y%m%d/", "io_manager:y/%Y%m%d/"]\nwhen = "daily"\n'
     defs = definitions_of(write(tmp_path, text))
     assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 15
     assert sorted(sensor.name for sensor in defs.sensors) == [
