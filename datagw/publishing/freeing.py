@@ -118,7 +118,9 @@ class Freeing:
         outcomes = self.source.rename_many([Rename(intent.source, intent.part, False) for intent in intents])
         ready: list[Intent] = []
         for intent, outcome in zip(intents, outcomes, strict=True):
-            if outcome is not None:
+            if isinstance(outcome, NotFound):
+                self._later(intent.source, "taken away by somebody else since it was published")
+            elif outcome is not None:
                 self._failed(intent.source, f"cannot be put aside to be deleted: {outcome.message}")
             elif put_back_if_changed(self.source, intent):
                 self._later(intent.source, "changed or opened since it was published; it stays")
@@ -138,10 +140,8 @@ class Freeing:
                     kept.append(intent)
                 else:
                     put_back(self.source, intent)
-                    text = (
-                        f"its copy {work.gateway.shown(receipt.destination)} went when it was put aside: they are one"
-                    )
-                    self._failed(intent.source, f"{text} file, and it stays")
+                    copy = work.gateway.shown(receipt.destination)
+                    self._failed(intent.source, f"its copy {copy} went when it was put aside: one and the same file")
             ready = kept
         return ready
 

@@ -53,13 +53,8 @@ class CopySight:
     marker: str | None = None
 
     def is_source(self, source: SourceSight, claim: RemoteFile) -> bool:
-        """Whether the copy of a file would be that very file."""
-        destination = self.destinations[claim.path]
-        there = self.entries.get(destination)
-        on_disks = there is not None and there.ctime_ns is not None and claim.ctime_ns is not None
-        return (self.place == source.place and destination == claim.path) or (
-            on_disks and there is not None and there.inode == claim.inode
-        )
+        """Whether the copy of a file would be that very file, as far as names tell."""
+        return self.place == source.place and self.destinations[claim.path] == claim.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +142,7 @@ def _copy_actions(sight: CopySight, source: SourceSight, known: Remembered, wish
         kind, reason = _decide(sight, file, known, wish)
         destination = sight.destinations[file.claim.path]
         if sight.is_source(source, file.claim):
-            kind, reason = "refuse", "the source itself stands at the destination: source and copy are the same place"
+            kind, reason = "refuse", "the source stands at the destination: they are one and the same file"
         elif destination in clashes:
             kind, reason = "refuse", clashes[destination]
         elif file.claim.path in source.restless and kind in ("send", "adopt"):

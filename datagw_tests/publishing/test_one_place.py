@@ -41,7 +41,7 @@ def test_a_copy_that_is_the_source_through_a_link_costs_no_file(tmp_path: Path) 
     station.write("20260201/a", b"the only one")
     (result,) = station.run(to=["%Y%m%d/"], delete_source=True)
     assert result.state == "failed"
-    assert "source and copy are the same place" in result.failures[0].error
+    assert "one and the same file" in result.failures[0].error
     assert station.left()["20260201/a"] == b"the only one"
 
 
@@ -51,7 +51,7 @@ def test_a_copy_that_is_the_source_through_a_server_costs_no_file(server: OpenSS
     station.write("20260201/a", b"the only one")
     (result,) = station.run(to=["%Y%m%d/"], delete_source=True)
     assert result.state == "failed"
-    assert "they are one file" in (result.error or "")
+    assert "one and the same file" in (result.error or "")
     assert station.left()["20260201/a"] == b"the only one"
 
 
