@@ -18,6 +18,7 @@ _ELEMENT = re.compile(r"(?P<key>\s*)(?P<value>[^\s\"'\[\]{}#,=][^\s\"'\[\]{}#,=]
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
 _TYPOGRAPHIC = "\u201c\u201d\u201e\u2018\u2019«»"
 _WORDS = {"True": "true", "yes": "true", "on": "true", "False": "false", "no": "false", "off": "false"}
+_SECRET = re.compile(r"pass|secret|token|key\b", re.IGNORECASE)
 _HINTS = {
     "Unescaped '\\' in a string": "a backslash in double quotes is written twice; single quotes take it as it is",
     "Illegal character '\\n'": "the quote is not closed on this line",
@@ -109,4 +110,6 @@ def _mended(line: str, column: int, reason: str) -> tuple[str, int, str, str] | 
     else:
         new, message = json.dumps(value, ensure_ascii=False), "strings need quotes"
     written = f"{key.strip()} {new}"
+    if _SECRET.search(key):  # never shown, however it is written
+        return key + new + found["rest"], at + 1, "strings need quotes", "the value is not shown, it may be a secret"
     return key + new + found["rest"], at + 1, f"{message}: {written}", ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -561,3 +563,11 @@ def test_whatever_happens_to_a_job_file_it_is_told_and_never_raised(tmp_path_fac
     assert all(set(reasons) <= set(jobs.problems) and reasons for reasons in jobs.broken.values())
     for job in jobs.jobs.values():
         assert {job.source.gateway, *(copy.gateway for copy in job.to)} <= jobs.gateways.keys()
+
+
+def test_a_secret_without_quotes_is_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.toml"
+    path.write_text('[gateways.g]\ntype = "sftp"\nhost = "h"\npassword = hunter2\n')
+    found = "\n".join(map(str, load(path).problems))
+    assert "strings need quotes" in found
+    assert "hunter2" not in found
