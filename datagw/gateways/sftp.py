@@ -10,7 +10,6 @@ import contextlib
 import getpass
 import importlib
 import stat
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -24,12 +23,13 @@ from datagw.gateways.base import Gateway, Reading, Rename
 from datagw.gateways.secrets import Secret
 from datagw.gateways.ssh import hosts, keys
 from datagw.gateways.ssh import packets as p
+from datagw.gateways.ssh.connection import Connection, start_sftp
 from datagw.gateways.ssh.errors import is_folder, look, meaning, why_not_made, why_not_removed
 from datagw.gateways.ssh.exec import Ask, Shell
 from datagw.gateways.ssh.packets import Answer, Attributes, Status
 from datagw.gateways.ssh.read import read_from, read_many
 from datagw.gateways.ssh.send import AHEAD, Sender
-from datagw.gateways.ssh.wire import NotSftp, Wire
+from datagw.gateways.ssh.wire import Wire
 
 Item = TypeVar("Item")
 Asked = TypeVar("Asked")
@@ -37,20 +37,6 @@ Asked = TypeVar("Asked")
 _SECOND = 1_000_000_000
 _IN_STEP = 256  # small requests of one kind under way at once
 _FOLDER_READS = 4  # READDIRs under way at once
-
-
-class Connection:
-    """An open SSH connection with its SFTP session, and its shell for hashes."""
-
-    def __init__(self, wire: Wire, shell: Shell) -> None:
-        self.wire = wire
-        self.shell = shell
-        self.sender: Sender | None = None
-        self.absolute: str | None = None
-
-    def close(self) -> None:
-        """Ends the connection, from any thread; what is under way fails with ConnectionError."""
-        self.wire.close()
 
 
 class Sftp(Gateway):
@@ -102,7 +88,7 @@ class Sftp(Gateway):
                 password=self.password,
             )
             transport.set_keepalive(self.keepalive)
-            return Connection(self._start_sftp(transport), Shell(transport, self.timeout))
+            return Connection(start_sftp(transport, self.timeout), Shell(transport, self.timeout))
         except BaseException:
             keys.hang_up(transport)
             raise
@@ -115,29 +101,6 @@ class Sftp(Gateway):
             )
         else:
             keys.refuse_unknown(self.known_hosts, self.host, self.port, key, self.name)
-
-    def _start_sftp(self, transport: Any) -> Wire:
-        paramiko: Any = importlib.import_module("paramiko")
-        watchdog = threading.Timer(self.timeout, transport.close)  # the request for a subsystem waits for ever
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            channel = transport.open_session(timeout=self.timeout)
-            channel.invoke_subsystem("sftp")
-        except paramiko.ChannelException as error:
-            raise Denied(f"the server opens no channel for us: {error.text}") from error
-        except paramiko.SSHException as error:
-            if transport.is_active():
-                raise Unsupported("the server offers no SFTP") from error
-            raise
-        finally:
-            watchdog.cancel()
-        try:
-            wire = Wire(channel, self.timeout, transport.close)
-        except NotSftp as error:
-            raise Unsupported(str(error)) from error
-        wire.openssh = "OpenSSH" in transport.remote_version and "limits@openssh.com" in wire.extensions
-        return wire
 
     # ---- looking
 
