@@ -285,7 +285,7 @@ class Wire:
             while sent < len(view):
                 full = self._channel.out_window_size == 0
                 try:
-                    size = self._channel.send(view[sent : sent + self._packet])
+                    size = self._channel.send(bytes(view[sent : sent + self._packet]))  # paramiko is slow with views
                 except TimeoutError:
                     if self._dead is not None:
                         raise self._lost() from None
