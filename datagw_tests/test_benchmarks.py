@@ -1,0 +1,60 @@
+"""The benchmarks run: a short turn of those that need nothing from the network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.sftp.loads import SMALL, difference
+from datagw_tests.conftest import require_server
+from datagw_tests.servers import openssh
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.slow
+def test_datagw_is_measured_from_its_start_to_its_receipts(tmp_path: Path):
+    lacking = openssh.missing()
+    if lacking is not None:
+        require_server(*lacking)
+    command = [sys.executable, "-m", "benchmarks", "sftp", "--rounds", "1", "--load", "small", "--only", "datagw"]
+    ended = subprocess.run(
+        [*command, "--json", str(tmp_path / "result.json"), "--folder", str(tmp_path)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert (tmp_path / "result.json").exists(), ended.stdout + ended.stderr
+    result = json.loads((tmp_path / "result.json").read_text())
+    rows = {row["name"]: row for row in result["loads"]["small"]["rows"]}
+    assert rows["datagw"]["median"] > rows["datagw, less its idle run"]["median"] > 0
+    assert rows["datagw, an empty day through Dagster"]["median"] > rows["datagw, nothing due"]["median"]
+    assert [target["most"] for target in result["targets"]] == [2.5]
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_difference_in_name_or_content_is_found(tmp_path: Path):
+    for side in ("here", "there"):
+        (tmp_path / side / "in").mkdir(parents=True)
+        (tmp_path / side / "in" / "f").write_bytes(b"content")
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert difference(here, there) is None
+    (there / "in" / "f").write_bytes(b"Content")
+    assert difference(here, there) == "1 files differ ['in/f']"
+    (there / "in" / ".left.part").write_bytes(b"")
+    assert difference(here, there) == "0 files missing [], 1 too many ['in/.left.part']"
+
+
+def test_everybody_sends_the_same_bytes(tmp_path: Path):
+    for side in ("one", "other"):
+        SMALL.make(tmp_path / side)
+    assert difference(tmp_path / "one", tmp_path / "other") is None
+    files = [path for path in (tmp_path / "one").rglob("*") if path.is_file()]
+    assert (len(files), sum(path.stat().st_size for path in files)) == (2_000, SMALL.bytes)
+    assert len({path.parent for path in files}) == 20
