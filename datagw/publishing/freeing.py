@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from datagw.errors import GatewayError, NotFound
+from datagw.errors import GatewayError, NotFound, Rejected
 from datagw.files import RemoteFile, parent, part_name
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.reading import Rename, open_for_writing
@@ -122,11 +122,19 @@ class Freeing:
                 self._later(intent.source, "taken away by somebody else since it was published")
             elif outcome is not None:
                 self._failed(intent.source, f"cannot be put aside to be deleted: {outcome.message}")
-            elif put_back_if_changed(self.source, intent):
-                self._later(intent.source, "changed or opened since it was published; it stays")
-            else:
+            elif not is_changed(self.source, intent):
                 ready.append(intent)
+            else:
+                self._put_back(intent, "changed or opened since it was published; it stays")
         return ready
+
+    def _put_back(self, intent: Intent, why: str) -> None:
+        """For the next run under its own name, unless a newer file has that by now: then under the hidden one."""
+        try:
+            put_back(self.source, intent)
+        except Rejected:
+            why = f"{why} as {intent.part}, for a newer file has its name; look at it"
+        self._later(intent.source, why)
 
     def _apart_from_copies(self, aside: Sequence[Intent]) -> list[Intent]:
         """Those whose copies stand while they are aside. A copy that went with its source was that very file."""
@@ -195,14 +203,6 @@ class Freeing:
     def _later(self, path: str, text: str) -> None:
         self.late[path] = f"{path}: {text}"
         self.world.log.warning("%s", self.late[path])
-
-
-def put_back_if_changed(source: Gateway, intent: Intent) -> bool:
-    """Whether a file put aside is no longer what was published, or is being written to; then it has its name again."""
-    if not is_changed(source, intent):
-        return False
-    put_back(source, intent)
-    return True
 
 
 def put_back(source: Gateway, intent: Intent) -> None:

@@ -6,10 +6,12 @@ import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from datagw.errors import Unavailable
+from datagw.gateways.local import Local
 from datagw_tests.gateways.promise import NASTY
 from datagw_tests.publishing.disturbing import Meanwhile, published
 from datagw_tests.publishing.station import Station
@@ -284,3 +286,29 @@ def test_hostile_names_travel_and_are_freed(far: Station) -> None:
     assert list(far.data.iterdir()) == []
     assert sorted(path.name for path in far.folder.iterdir()) == ["data", "jobs.db", "jobs.db-shm", "jobs.db-wal"]
     assert {receipt.verification for receipt in far.receipts()} == {"hash"}
+
+
+def test_a_file_written_to_while_it_is_put_aside_and_replaced_at_once_keeps_both(
+    near: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the moment before it is deleted: somebody who had it open writes, somebody else makes a new one."""
+    path = lay_out(near)
+    rename = Local._rename
+
+    def and_disturb(self: Local, session: Any, source: str, target: str, replace: bool) -> None:
+        rename(self, session, source, target, replace)
+        if target.endswith(".aside") and source.endswith("/b"):
+            with (near.data / target).open("ab") as file:
+                file.write(b"late words")
+            path.write_bytes(b"a newer one")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Local, "_rename", and_disturb)
+        (result,) = near.run(delete_source=True)
+    assert (result.state, result.failures, result.error, result.deleted) == ("unfinished", (), None, 2)
+    (aside,) = (name for name in near.left() if name.endswith(".aside"))
+    assert any(aside in line for line in result.late)
+    assert near.left()[aside] == BIG + b"late words"
+    (result,) = near.run(delete_source=True)
+    assert (result.state, published(near)["b"]) == ("published", b"a newer one")
+    assert near.left() == {aside: BIG + b"late words"}
