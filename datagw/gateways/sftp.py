@@ -205,7 +205,8 @@ class Sftp(Gateway):
             names = session.wire.realpath(self.full("")).names()
             session.absolute = names[0][0].rstrip("/") if names else ""
         paths = [f"{session.absolute}/{file.path}".encode("utf-8", "surrogateescape") for file in files]
-        found = session.shell.hashes([Ask(path, file.size) for path, file in zip(paths, files, strict=True)])
+        asks = [Ask(path, file.size) for path, file in zip(paths, files, strict=True)]
+        found = session.shell.hashes(asks, self.live.fence)
         return [found.get(path) for path in paths]
 
     @override

@@ -18,6 +18,7 @@ from datagw_tests.conftest import require_server
 from datagw_tests.publishing.disturbing import Meanwhile, published
 from datagw_tests.publishing.station import DAY, Station
 from datagw_tests.publishing.test_accidents import BIG, lay_out
+from datagw_tests.servers.asyncssh_server import PASSWORD, AsyncSSH
 from datagw_tests.servers.chaos import Chaos
 from datagw_tests.servers.openssh import OpenSSH, missing
 
@@ -189,6 +190,24 @@ def test_7_an_abort_is_heard_within_a_second_also_under_a_slow_limit(near: Stati
         near.run(bandwidth=100_000, world=world)
     assert time.monotonic() - since[0] < 3
     assert [run.state for run in near.ledger.runs()] == ["cancelled"]
+
+
+def test_7_an_abort_is_heard_within_a_second_also_while_the_server_computes_a_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since: list[float] = []
+
+    async def for_ever(process: Any) -> None:
+        since.append(time.monotonic())
+        await process.stdout.channel.wait_closed()
+
+    monkeypatch.setenv("ANNA_PASSWORD", PASSWORD)
+    with AsyncSSH(tmp_path / "server", run=for_ever) as server:
+        station = Station(tmp_path, Sftp(**server.fields(tmp_path)))
+        station.write("20260201/a")
+        with pytest.raises(Aborted):
+            station.run(world={"should_abort": lambda: bool(since) and time.monotonic() > since[0] + 0.3})
+    assert time.monotonic() - since[0] < 4
 
 
 def test_7_an_abort_after_the_last_byte_loses_no_work(far: Station) -> None:

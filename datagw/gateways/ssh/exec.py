@@ -11,8 +11,8 @@ import contextlib
 import importlib
 import re
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 LARGE = 16 * 1024 * 1024  # bytes; from here on openssl, which is quicker where sha256sum lacks the processor's help
@@ -53,8 +53,11 @@ class Shell:
         """Whether it is worth asking."""
         return self._answers
 
-    def hashes(self, asks: Sequence[Ask]) -> dict[bytes, str]:
-        """SHA-256 by path, for those files that got an answer; at most two commands run at once."""
+    def hashes(self, asks: Sequence[Ask], fence: Callable[[], None] = lambda: None) -> dict[bytes, str]:
+        """SHA-256 by path, for those files that got an answer; at most two commands run at once.
+
+        `fence` is asked twice a second whether to go on, for a large file takes its time; it raises if not.
+        """
         large = [ask for ask in asks if ask.size >= LARGE]
         found: dict[bytes, str] = {}
         pool = ThreadPoolExecutor(2, thread_name_prefix="datagw-sftp-hash")
@@ -63,6 +66,8 @@ class Shell:
             small = [ask for ask in asks if ask.size < LARGE]
             running.extend(pool.submit(self._small, batch) for batch in _batches(small))
             for one in running:
+                while wait([one], timeout=0.5).not_done:
+                    fence()
                 found.update(one.result())
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
