@@ -30,7 +30,7 @@ test: setup ## the tests, in a few minutes (ARGS=… goes to pytest)
 	$(PYTEST) -n 2 -m "not slow" $(ARGS)
 
 test-slow: setup ## the tests that take long or need much
-	$(PYTEST) -n 2 -m slow $(ARGS)
+	$(PYTEST) -n 2 --dist loadfile -m slow $(ARGS)
 
 test-all-pythons: ## `make test` on each Python from 3.11 to 3.13 that is here
 	@set -e; for python in $$(.ci/pythons); do \
