@@ -220,7 +220,9 @@ class TestTerminate:
     @pytest.mark.slow
     @pytest.mark.timeout(400)
     def test_ends_a_run_within_seconds_as_cancelled(self, place: Place, dagster: Dagster, history: DagsterInstance):
-        dagster.until("a part", lambda: list(place.folder.glob("left/20260101/.datagw-*.part")))
+        left = place.folder / "left/20260101"  # the marker first: it has a part of its own
+        dagster.until("the marker", lambda: (left / ".do-not-touch").exists())
+        dagster.until("a part", lambda: list(left.glob(".datagw-*.part")))
         (run,) = history.get_runs()
         assert dagster.ask(TERMINATE, id=run.run_id)["terminateRun"]["__typename"] == "TerminateRunSuccess"
         (run,) = dagster.until("its end", lambda: finished(history, 1), 60)  # by itself it would take five minutes
