@@ -35,11 +35,6 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="datagw-bench-", dir=asked.folder) as folder:
         for load in [LOADS[name] for name in asked.load]:
             _measure(Path(folder) / load.name, load, asked, document)
-    print()
-    for target in document["targets"]:
-        print(
-            f"{'met' if target['met'] else 'NOT MET'}: {target['what']}: {target['found']} (at most {target['most']})"
-        )
     if asked.json:
         Path(asked.json).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
     return 0 if all(target["met"] for target in document["targets"]) else 1
@@ -57,6 +52,7 @@ def _measure(folder: Path, load: Load, asked: argparse.Namespace, document: dict
     document["loads"][load.name] = {"title": load.title, "rows": [row.document() for row in found]}
     document["versions"] = {mover.name: mover.version for mover in movers}
     for one in table.targets(load, found):
+        print(one, flush=True)
         made = {"what": one.what, "found": round(one.found, 3), "most": one.most, "met": one.met}
         document["targets"].append(made)
 

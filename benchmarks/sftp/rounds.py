@@ -13,7 +13,7 @@ from benchmarks.sftp.movers import ImportDagster, Mover
 
 Series = dict[str, list[Took]]
 
-IDLE, THROUGH, IMPORT = "datagw, nothing due", "datagw, an empty day through Dagster", "import dagster"
+IDLE, THROUGH, IMPORT = "datagw, nothing due", "datagw, an empty day", "import dagster"
 
 
 class Unequal(Exception):
