@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -83,23 +84,25 @@ def serve(
     workspace.write_text(_WORKSPACE, encoding="utf-8")
     address = f"http://{HOST}:{port}"
     level = ["--log-level", "warning"] if quiet else []
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dagster", "dev", "-w", workspace, "-h", HOST, "-p", str(port), *level],
-        cwd=jobs.parent if jobs.is_file() else jobs,
-        env={**env, "DATAGW_JOBS": str(jobs), "DAGSTER_HOME": str(state)},
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,  # signals of the terminal come to us, and we pass them on once
-        preexec_fn=_end_with_parent,  # noqa: PLW1509 - before any thread of ours
-    )
-    try:
-        _wait_until_it_answers(process, address)
-        say(f"Dagster UI: {address}   (Ctrl-C ends it)")
-        code = process.wait()
-    except KeyboardInterrupt:
-        say("ending …")
-        return DONE
-    finally:
-        end(process)
+    # Processes of Dagster that are ended in the middle leave temporary folders behind: they get one that is ours.
+    with tempfile.TemporaryDirectory(prefix="datagw-", ignore_cleanup_errors=True) as temporary:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dagster", "dev", "-w", workspace, "-h", HOST, "-p", str(port), *level],
+            cwd=jobs.parent if jobs.is_file() else jobs,
+            env={**env, "DATAGW_JOBS": str(jobs), "DAGSTER_HOME": str(state), "TMPDIR": temporary},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # signals of the terminal come to us, and we pass them on once
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 - before any thread of ours
+        )
+        try:
+            _wait_until_it_answers(process, address)
+            say(f"Dagster UI: {address}   (Ctrl-C ends it)")
+            code = process.wait()
+        except KeyboardInterrupt:
+            say("ending …")
+            return DONE
+        finally:
+            end(process)
     say(f"Dagster ended by itself, with {code}")
     return FAILED
 
