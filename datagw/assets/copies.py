@@ -48,6 +48,7 @@ class Wishes(Config):
     resend: bool = Field(False, description="Send files that are proven already once more, with new receipts.")
     resend_file: str | None = Field(None, description="Of these only this one, by its path in the source.")
     wait: bool = Field(True, description="Wait for another run that works on a day, instead of failing.")
+    patient: bool = Field(False, description="Leave what has not settled, or failed a moment ago, for later.")
 
 
 _WISHES = Wishes.to_fields_dict()  # once, not for each job: it is a third of what a job costs to define
@@ -109,8 +110,7 @@ def _publish(
 def _publishing(
     job: Job, days: Sequence[date | None], world: World, wishes: Wishes, copies: Sequence[str]
 ) -> Generator[DayResult, None, None]:
-    wanted = {"wait": wishes.wait, "resend": wishes.resend, "resend_file": wishes.resend_file, "copies": copies}
-    yield from publish(job, days, world, **wanted)
+    yield from publish(job, days, world, copies=copies, **wishes.model_dump())
 
 
 def _selected(context: AssetExecutionContext, job: Job) -> list[str]:

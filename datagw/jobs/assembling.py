@@ -10,7 +10,8 @@ from datagw.gateways.base import Gateway
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
 from datagw.jobs.checks import Draft, check
-from datagw.jobs.models import Copy, Job, Main, Source
+from datagw.jobs.models import Batch, Copy, Folder, Job, Main, Source, type_of_if_gone
+from datagw.jobs.places import Place
 from datagw.jobs.positions import Path as KeyPath
 from datagw.jobs.reading import Tables
 from datagw.jobs.report import Report
@@ -42,7 +43,7 @@ def assembled(
     templates = [Template.parse(copy.at.path) for copy in table.to]
     pattern = Pattern.parse(table.source.at.path)
     before = len(report.found)
-    for complaint in check(Draft(table, pattern, templates, gateways, wrong)):
+    for complaint in check(Draft(table, pattern, templates, gateways, wrong, frozenset(own))):
         report.add((*home(str(complaint.path[0])), *complaint.path), complaint.message, complaint.hint)
     used = {table.source.at.gateway, *(copy.at.gateway for copy in table.to)}
     if wrong or len(report.found) > before:
@@ -59,7 +60,8 @@ def _job(name: str, table: JobTable, pattern: Pattern, templates: list[Template]
             gateway=source.at.gateway,
             pattern=pattern,
             exclude=tuple(source.exclude),
-            hidden=source.hidden,
+            regex=source.regex,
+            hidden=table.when != "new files" if source.hidden is None else source.hidden,
             symlinks=source.symlinks,
             min_size=source.min_size,
             max_size=source.max_size,
@@ -72,9 +74,16 @@ def _job(name: str, table: JobTable, pattern: Pattern, templates: list[Template]
         start=table.start,
         grace=table.grace,
         delete_source=table.delete_source,
+        move_source=_folder(table.move_source),
+        failed_source=_folder(table.failed_source),
+        existing=table.existing,
+        again=table.again,
+        batch=Batch(**dict(table.batch)),
+        assets=table.assets,
+        expect=table.expect,
         verify=table.verify,
         overwrite=table.overwrite,
-        if_gone=table.if_gone,
+        if_gone=_if_gone(table),
         marker=marker,
         bandwidth=table.bandwidth,
         retries=table.retries.policy(),
@@ -92,6 +101,14 @@ def _copy(copy: CopyTable, template: Template, table: JobTable, marker: str | No
         verify=copy.verify or table.verify,
         marker=copy.marker if "marker" in copy.model_fields_set else marker,
         overwrite=table.overwrite if copy.overwrite is None else copy.overwrite,
-        if_gone=copy.if_gone or table.if_gone,
+        if_gone=copy.if_gone or _if_gone(table),
         mode=copy.mode,
     )
+
+
+def _if_gone(table: JobTable) -> type_of_if_gone:
+    return table.if_gone or ("leave" if table.when == "new files" else "send")
+
+
+def _folder(place: Place | None) -> Folder | None:
+    return None if place is None else Folder(gateway=place.gateway, template=Template.parse(place.path))

@@ -32,6 +32,8 @@ class Draft:
     gateways: Mapping[str, Gateway | None]
     unsure: frozenset[str] = frozenset()
     """Keys that are wrong in themselves, and left out of the table."""
+    own: frozenset[str] = frozenset()
+    """Keys that the job's own table holds, not the defaults."""
 
 
 def check(draft: Draft) -> Iterator[Complaint]:
@@ -65,6 +67,42 @@ def _daily_needs_days(draft: Draft) -> Iterator[Complaint]:
         yield Complaint(("when",), '"daily" needs a dated source', "put %Y%m%d where the date stands in its path")
 
 
+def _what_is_watched_has_no_days(draft: Draft) -> Iterator[Complaint]:
+    when = draft.table.when
+    if when in ("change", "new files") and draft.pattern.dated:
+        yield Complaint(("when",), f'"{when}" is for a source without days', 'write "daily", or take the date out')
+
+
+def _words_for_new_files(draft: Draft) -> Iterator[Complaint]:
+    if draft.table.when == "new files" or "when" in draft.unsure:
+        return
+    for key in ("existing", "again", "batch", "assets", "failed_source"):
+        if key in draft.own:
+            yield Complaint((key,), 'is for when = "new files"')
+
+
+def _days_are_expected_of_dated_jobs(draft: Draft) -> Iterator[Complaint]:
+    if draft.table.expect is not None and not draft.pattern.dated:
+        yield Complaint(("expect",), "needs a dated source", "put %Y%m%d where the date stands in its path")
+
+
+def _moved_files_stay_on_their_gateway(draft: Draft) -> Iterator[Complaint]:
+    table, source = draft.table, draft.table.source.at.gateway
+    if table.move_source is not None and table.delete_source:
+        yield Complaint(("move_source",), "a file is either moved or deleted", "leave out delete_source")
+    for key, place in (("move_source", table.move_source), ("failed_source", table.failed_source)):
+        if place is None:
+            continue
+        template = Template.parse(place.path)
+        if place.gateway != source:
+            advice = f"add {place.gateway}:{place.path} to `to`, with delete_source = true" if key[0] == "m" else ""
+            yield Complaint((key,), f"files are moved on their own gateway, {source}", advice)
+        elif template.needs_day and not draft.pattern.dated:
+            yield Complaint((key,), "the source has no days to fill into it", "{date:%Y-%m-%d} is when it was seen")
+        elif any(_lands(draft, source, template, real=real) for real in (False, True)):
+            yield Complaint((key,), "a file would be moved into its own source", "move it to a folder beside it")
+
+
 def _dates_in_destinations_come_from_days(draft: Draft) -> Iterator[Complaint]:
     for number, template in enumerate(draft.templates):
         if template.needs_day and not draft.pattern.dated:
@@ -94,22 +132,25 @@ def _days_do_not_overwrite_each_other(draft: Draft) -> Iterator[Complaint]:
 
 
 def _what_is_deleted_is_proven_elsewhere(draft: Draft) -> Iterator[Complaint]:
-    if not draft.table.delete_source:
+    if not (draft.table.delete_source or draft.table.move_source):
         return
+    key = "delete_source" if draft.table.delete_source else "move_source"
     if not draft.table.to and "to" not in draft.unsure:
-        yield Complaint(("delete_source",), "there is no copy that could prove a file: `to` is empty")
+        yield Complaint((key,), "there is no copy that could prove a file: `to` is empty")
     for number, copy in enumerate(draft.table.to):
         if (copy.verify or draft.table.verify) == "size":
             where = ("to", number) if copy.verify else ("verify",)
-            yield Complaint(where, 'nothing is deleted by size alone: verify = "content", or no delete_source')
+            done = "deleted" if key == "delete_source" else "moved"
+            yield Complaint(where, f'nothing is {done} by size alone: verify = "content", or no {key}')
             if not copy.verify:
                 return
 
 
 def _followed_links_are_not_deleted(draft: Draft) -> Iterator[Complaint]:
-    if draft.table.delete_source and draft.table.source.symlinks == "follow":
-        advice = 'write symlinks = "skip", or delete_source = false'
-        yield Complaint(("source", "symlinks"), "a link that is followed is never deleted", advice)
+    if draft.table.source.symlinks == "follow" and (draft.table.delete_source or draft.table.move_source):
+        word, key = ("deleted", "delete_source") if draft.table.delete_source else ("moved", "move_source")
+        advice = f'write symlinks = "skip", or no {key}'
+        yield Complaint(("source", "symlinks"), f"a link that is followed is never {word}", advice)
 
 
 def _copies_have_places_of_their_own(draft: Draft) -> Iterator[Complaint]:
@@ -142,6 +183,10 @@ _RULES: tuple[Callable[[Draft], Iterator[Complaint]], ...] = (
     _gateways_are_declared,
     _copies_have_names_of_their_own,
     _daily_needs_days,
+    _what_is_watched_has_no_days,
+    _words_for_new_files,
+    _days_are_expected_of_dated_jobs,
+    _moved_files_stay_on_their_gateway,
     _dates_in_destinations_come_from_days,
     _several_files_have_several_names,
     _days_do_not_overwrite_each_other,

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainSerializer
 from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
+from datagw.jobs.words import WHEN
 
 PatternOf = Annotated[InstanceOf[Pattern], PlainSerializer(lambda pattern: pattern.text, return_type=str)]
 TemplateOf = Annotated[InstanceOf[Template], PlainSerializer(lambda template: template.text, return_type=str)]
@@ -40,6 +41,7 @@ class Source(_Model):
     gateway: str
     pattern: PatternOf
     exclude: tuple[str, ...] = ()
+    regex: str | None = None
     hidden: bool = True
     symlinks: Literal["skip", "follow"] = "skip"
     min_size: int | None = None
@@ -59,19 +61,41 @@ class Copy(_Model):
     mode: int | None = None
 
 
+class Folder(_Model):
+    """A folder of the source's gateway to which source files are moved, under their relative paths."""
+
+    gateway: str
+    template: TemplateOf
+
+
+class Batch(_Model):
+    """How many new files go in one run: `files`, and `bytes`, of which one file may have more."""
+
+    files: int = 1000
+    bytes: int = 1_000_000_000
+    wait: timedelta = timedelta(0)
+
+
 class Job(_Model):
-    """One table of the job file. `bandwidth` in bytes per second."""
+    """One table of the job file. `bandwidth` in bytes per second; `when` is one of four words, or a cron line."""
 
     name: str
     source: Source
     to: tuple[Copy, ...] = ()
-    when: Literal["manual", "daily"] = "manual"
+    when: str = "manual"
     timezone: str = "UTC"
     every: timedelta = timedelta(seconds=10)
     settle: timedelta = timedelta(seconds=10)
     start: date | Literal["first"] = "first"
     grace: timedelta = timedelta(hours=1)
     delete_source: bool = False
+    move_source: Folder | None = None
+    failed_source: Folder | None = None
+    existing: bool = True
+    again: bool = False
+    batch: Batch = Batch()
+    assets: Literal["job", "file"] = "job"
+    expect: Literal["every day", "weekdays"] | None = None
     verify: type_of_verify = "content"
     overwrite: bool = True
     if_gone: type_of_if_gone = "send"
@@ -86,6 +110,21 @@ class Job(_Model):
     def dated(self) -> bool:
         """Whether its files belong to days."""
         return self.source.pattern.dated
+
+    @property
+    def cron(self) -> str | None:
+        """The cron line that says when, if one does."""
+        return None if self.when in WHEN else self.when
+
+    @property
+    def new_files(self) -> bool:
+        """Whether it takes every new file once."""
+        return self.when == "new files"
+
+    @property
+    def frees(self) -> bool:
+        """Whether source files go, deleted or moved, once they are proven."""
+        return self.delete_source or self.move_source is not None
 
     @property
     def zone(self) -> ZoneInfo:

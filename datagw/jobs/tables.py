@@ -21,7 +21,7 @@ from datagw.gateways.paths.templates import Template
 from datagw.jobs.places import Place, place
 from datagw.jobs.problems import nearest_word
 from datagw.jobs.quantities import duration, flag, octal, period, rate, shown, size
-from datagw.jobs.words import LATER, LATER_WHEN, RESERVED_COPIES, is_cron, name_problem
+from datagw.jobs.words import RESERVED_COPIES, WHEN, cron_problem, looks_like_cron, name_problem
 
 _OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
 _TAG_KEY = re.compile(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
@@ -63,12 +63,33 @@ def _timezone(value: object) -> str:
 
 
 def _when(value: object) -> str:
-    if value in ("manual", "daily"):
+    if value in WHEN:
         return str(value)
-    if isinstance(value, str) and (value in LATER_WHEN or is_cron(value)):
-        raise ValueError(f'{shown(value)} is {LATER}; there are "manual" and "daily"')
-    hint = nearest_word(str(value), ["manual", "daily"])
-    raise ValueError(f'there are "manual" and "daily"; not {shown(value)}' + (f"; {hint}" if hint else ""))
+    if isinstance(value, str) and looks_like_cron(value):
+        line = " ".join(value.split())
+        if wrong := cron_problem(line):
+            raise ValueError(f"{shown(value)} is no cron line: {wrong}")
+        return line
+    hint = nearest_word(str(value), WHEN)
+    known = ", ".join(f'"{word}"' for word in WHEN)
+    raise ValueError(f"there are {known} and cron lines; not {shown(value)}" + (f"; {hint}" if hint else ""))
+
+
+def _folder_place(value: object, info: ValidationInfo) -> Place:
+    found = _copy_place(value, info)
+    if not Template.parse(found.path).tree:
+        raise ValueError(f'a folder ends with a slash, as in "{found.gateway}:{found.path}/"')
+    return found
+
+
+def _regex(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a regular expression is a text in quotes; not {shown(value)}")  # noqa: TRY004
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{shown(value)} is no regular expression: {error}") from None
+    return value
 
 
 def _start(value: object) -> date | str:
@@ -160,7 +181,16 @@ class SourceTable(Table):
         default_factory=list[str],
         description='Globs of what is left out, by name or by relative path: `["*.tmp", "raw/*"]`.',
     )
-    hidden: Flag = Field(True, description="Whether names with a leading dot are taken; datagw's own never are.")
+    regex: Annotated[str | None, BeforeValidator(_regex)] = Field(
+        None,
+        description="A regular expression (Python's) that the whole relative path of a file must match: "
+        """`'[a-z]+/\\d{8}[.]csv'`.""",
+    )
+    hidden: Annotated[bool | None, BeforeValidator(flag)] = Field(
+        None,
+        description="Whether names with a leading dot are taken; datagw's own never are. "
+        "Default: `true`, for new files `false`.",
+    )
     symlinks: Literal["skip", "follow"] = Field(
         "skip", description="Symbolic links are reported and skipped, or followed within the root."
     )
@@ -201,6 +231,16 @@ class RetriesTable(Table):
         return RetryPolicy(self.max, self.backoff.total_seconds(), self.cap.total_seconds(), self.jitter)
 
 
+class BatchTable(Table):
+    """How many new files go in one run."""
+
+    files: Annotated[int, Field(ge=1, le=1_000_000)] = Field(default=1000, description="At most so many.")
+    bytes: Size = Field(default=1_000_000_000, description='At most so much, but one file at least: `"1GB"`.')
+    wait: Duration = Field(
+        default=timedelta(0), description="How long the first file waits for a batch to become full."
+    )
+
+
 class JobTable(Table):
     """A job: a source, where its copies go, when."""
 
@@ -212,8 +252,10 @@ class JobTable(Table):
         default_factory=list[CopyTable],
         description="List of `gateway:path` or tables. A `/` at the end keeps the file's name and relative path.",
     )
-    when: Annotated[Literal["manual", "daily"], BeforeValidator(_when)] = Field(
-        "manual", description='`"manual"`, or `"daily"`: each day once it is over (needs a dated source).'
+    when: Annotated[str, BeforeValidator(_when)] = Field(
+        "manual",
+        description='`"manual"`; `"daily"`: each day once it is over (needs a dated source); `"change"`: when the '
+        'source changed; `"new files"`: every new file, once; or a cron line, `"15 2 * * *"`, in `timezone`.',
     )
     timezone: Annotated[str | None, BeforeValidator(_timezone)] = Field(
         None, description="Of days and of dates in paths. Default: that of `[main]`."
@@ -221,8 +263,8 @@ class JobTable(Table):
     every: Period = Field(timedelta(seconds=10), description="How often the job's sensor looks.")
     settle: Duration = Field(
         timedelta(seconds=10),
-        description="How long a file must have been left alone. Days that are over, and `datagw run`, do not wait: "
-        "nothing does in this version.",
+        description="How long a file must have been left alone before a sensor has it published. Days that are over, "
+        "and `datagw run`, do not wait.",
     )
     start: Annotated[date | Literal["first"], BeforeValidator(_start)] = Field(
         "first", description='The first day: `2026-01-31`, or `"first"`, the oldest one found by the first look.'
@@ -231,14 +273,36 @@ class JobTable(Table):
     delete_source: Flag = Field(
         False, description="Delete a source file once every copy of that version is proven by content."
     )
+    move_source: Annotated[Place | None, BeforeValidator(_folder_place)] = Field(
+        None,
+        description="Instead: move it to this folder of the same gateway, under its relative path: "
+        '`"local:/data/done/"`.',
+    )
+    failed_source: Annotated[Place | None, BeforeValidator(_folder_place)] = Field(
+        None,
+        description="New files: the folder, of the same gateway, where a file goes that failed for good; "
+        "beside it, `NAME.error.txt` says why.",
+    )
+    existing: Flag = Field(True, description="New files: whether to take what was there before the first look.")
+    again: Flag = Field(False, description="New files: whether to take the same content under the same name again.")
+    batch: BatchTable = Field(BatchTable(), description="New files: how many go in one run.")
+    assets: Literal["job", "file"] = Field(
+        "job",
+        description='New files: `"file"` makes each a partition of its own, to be seen and repeated in the UI.',
+    )
+    expect: Literal["every day", "weekdays"] | None = Field(
+        None, description="Days that must be there; missing ones fail a check in the UI."
+    )
     verify: Verify = Field(
         "content", description='`"content"`: a hash, else the content read back; `"size"`: the size is enough.'
     )
     overwrite: Flag = Field(
         True, description="Whether a file at the final name is replaced; `false` spares what datagw did not write."
     )
-    if_gone: IfGone = Field(
-        "send", description='A proven copy that its receiver took away: `"send"` it again, or `"leave"` it.'
+    if_gone: IfGone | None = Field(
+        None,
+        description='A proven copy that its receiver took away: `"send"` it again, or `"leave"` it. '
+        'Default: `"send"`, for new files `"leave"`.',
     )
     marker: Marker = Field(
         None,

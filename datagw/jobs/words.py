@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import datetime
 
 from datagw.jobs.problems import nearest_word
 
@@ -11,7 +12,7 @@ LATER = "not in this version"
 
 LATER_IN_A_JOB = frozenset(
     [
-        *("move_source", "failed_source", "existing", "again", "batch", "expect", "assets", "records", "filter"),
+        *("records", "filter"),
         *("backend", "config", "secrets", "nodes", "run", "env", "after", "notify"),
     ]
 )
@@ -24,7 +25,8 @@ LATER_TYPES = frozenset(
     ]
 )
 LATER_TABLES = frozenset(["notify", "records"])
-LATER_WHEN = frozenset(["change", "new files"])
+WHEN = ("manual", "daily", "change", "new files")
+"""What `when` may be, beside a cron line."""
 
 RESERVED_COPIES = frozenset(["source", "records", "work"])
 
@@ -43,6 +45,7 @@ _MEANT = {
     **dict.fromkeys(["tmp", "temp_dir", "tmpdir"], "tmp_dir"),
 }
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_CRON_FIELDS = re.compile(r"[0-9A-Za-z*/,\- ]+")
 _CRON = re.compile(r"\s*(@\w+|\S+(\s+\S+){4,5})\s*")
 
 
@@ -68,6 +71,26 @@ def folded(name: str) -> str:
     return name.replace("-", "_")
 
 
-def is_cron(text: str) -> bool:
-    """Whether it looks like a cron line."""
+def looks_like_cron(text: str) -> bool:
+    """Whether somebody may have meant a cron line."""
     return _CRON.fullmatch(text) is not None and (text.lstrip()[:1] in "@*" or any(char.isdigit() for char in text))
+
+
+def cron_problem(text: str) -> str:
+    """What is wrong with a cron line; nothing if it is right. Five fields, or one of the names of crontab(5)."""
+    from cronsim import CronSim, CronSimError
+
+    if text.startswith("@"):
+        known = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
+        return "" if text in known else f"there are {', '.join(known)}"
+    if len(text.split()) != 5:
+        return "it has five fields: minute, hour, day of the month, month, day of the week"
+    if not _CRON_FIELDS.fullmatch(text):
+        return "its fields are made of numbers, names, `*`, `,`, `-` and `/`"
+    try:
+        next(CronSim(text, datetime(2024, 1, 1)))  # noqa: DTZ001 - it is only read
+    except CronSimError as error:
+        return str(error).lower()
+    except StopIteration:
+        return "it names a day that no year has"
+    return ""

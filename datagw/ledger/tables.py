@@ -12,7 +12,7 @@ from datagw.ledger.columns import Day, Message, Moment, PathText
 
 SCHEMA = "datagw"  # on PostgreSQL
 VERSION_TABLE = "datagw_version"
-VERSION = "0001"  # the newest migration
+VERSION = "0002"  # the newest migration
 
 metadata = MetaData()
 
@@ -149,6 +149,33 @@ sightings = Table(
     Column("source", PathText, nullable=False),
     Column("content_version", PathText, nullable=False),
     Column("first_seen", Day, nullable=False),
+    Column("seen", Moment),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("job", Text, primary_key=True),
+    Column("day", Day, primary_key=True),
+    Column("hash", Text, primary_key=True),  # of source
+    Column("source", PathText, nullable=False),  # "" for the day as a whole
+    Column("version", PathText, nullable=False),
+    Column("fingerprint", Text, nullable=False),  # of the job
+    Column("gateway", Text, nullable=False),  # that did not answer; "" where that was not the reason
+    Column("count", Integer, nullable=False),
+    Column("error", Message, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+taken = Table(
+    "taken",
+    metadata,
+    Column("job", Text, primary_key=True),
+    Column("hash", Text, primary_key=True),  # of source
+    Column("source", PathText, nullable=False),
+    Column("version", PathText, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", Moment, nullable=False),
 )
 
 positions = Table(

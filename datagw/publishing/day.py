@@ -13,10 +13,12 @@ from datagw.publishing.copying import CopyWork, local_hashes
 from datagw.publishing.freeing import Freeing, remove_empty_folders
 from datagw.publishing.looking import in_place, look_at_copy, look_at_source, remember
 from datagw.publishing.markers import copy_marker, is_orphaned, remove_marker, set_marker, source_marker
+from datagw.publishing.patience import held_back
 from datagw.publishing.planning import SourceSight, make_plan
 from datagw.publishing.plans import Action, DayPlan
 from datagw.publishing.recovery import recover, remove_unclaimed_parts
 from datagw.publishing.results import DayResult
+from datagw.publishing.sighting import sighted
 from datagw.publishing.staging import stage, unstage
 
 BATCH_FILES = 1000
@@ -30,7 +32,7 @@ class DayWork(Books):
         """Recover, look, plan, adopt, mark, send, look again, unmark, free, tidy; and put the day on record."""
         copies = {copy.name: self.gateways[copy.gateway] for copy in self.copies}
         recover(self.world, self.job, self.day, self.lease, self.source, copies)
-        sight = look_at_source(self.job, self.day, self.source, self.world.ledger, self.world.now())
+        sight = sighted(self.job, self.day, self.source, self.world, self.wish)
         if sight.waits is not None:
             self._say("%s", sight.waits)
             return self._result("waiting")
@@ -73,6 +75,7 @@ class DayWork(Books):
     def _plan(self, sight: SourceSight) -> DayPlan:
         known = remember(self.job, self.day, self.world.ledger)
         plan = make_plan(self.job, self.day, sight, [w.sight for w in self.works.values()], known, self.wish)
+        plan = held_back(self.job, plan, self.world, self.wish)
         self.notes.extend(plan.notes)
         size = sum(file.claim.size for file in sight.files)
         self._say("screened %s, %s bytes", _files(len(sight.files)), f"{size:,}")

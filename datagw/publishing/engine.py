@@ -16,11 +16,13 @@ from datagw.ledger import FailureRow, Held, Lease
 from datagw.ledger.rows import RunState
 from datagw.publishing.day import DayWork
 from datagw.publishing.days import days_to_plan
-from datagw.publishing.looking import is_busy, look_at_copy, look_at_source, remember
+from datagw.publishing.looking import is_busy, look_at_copy, remember
 from datagw.publishing.outcome import day_row
+from datagw.publishing.patience import held_back
 from datagw.publishing.planning import CopySight, Wish, make_plan
 from datagw.publishing.plans import Action, DayPlan
 from datagw.publishing.results import CopyResult, DayResult
+from datagw.publishing.sighting import sighted
 from datagw.publishing.world import World
 
 _ENDED_BY_REQUEST = (Aborted, KeyboardInterrupt, SystemExit, GeneratorExit)
@@ -38,27 +40,28 @@ class LeaseHeld(DatagwError):
         self.owner = owner
 
 
-def plan_day(job: Job, day: date | None, world: World) -> DayPlan:
-    """What a run would do with one day, and why. Looks, and changes nothing.
+def plan_day(job: Job, day: date | None, world: World, *, patient: bool = False) -> DayPlan:
+    """What a run would do with one day, and why. Looks, and changes nothing. For `patient`, see `Wish`.
 
     Raises GatewayError on an outage of the source, or of a destination where nothing is due at the others.
     """
     with ExitStack() as stack:
         lost: dict[str, GatewayError] = {}
-        plan = _plan(job, day, world, _connected(job, world, stack), lost)
+        plan = _plan(job, day, world, _connected(job, world, stack), lost, Wish(patient=patient))
     _raise_if_nothing_is_left(lost, [plan])
     return plan
 
 
-def due(job: Job, world: World, *, days: Sequence[date] | None = None) -> list[DayPlan]:
+def due(job: Job, world: World, *, days: Sequence[date] | None = None, patient: bool = False) -> list[DayPlan]:
     """A plan for every day that is over and at the source, or left open, or asked for; oldest first."""
+    wish = Wish(patient=patient)
     with ExitStack() as stack:
         gateways = _connected(job, world, stack)
         wanted: Sequence[date | None] = [None]
         if job.dated:
             wanted = days_to_plan(job, world, gateways[job.source.gateway], days)
         lost: dict[str, GatewayError] = {}
-        plans = [_plan(job, day, world, gateways, lost) for day in wanted]
+        plans = [_plan(job, day, world, gateways, lost, wish) for day in wanted]
     _raise_if_nothing_is_left(lost, plans)
     return plans
 
@@ -72,6 +75,7 @@ def publish(
     resend: bool = False,
     resend_file: str | None = None,
     copies: Collection[str] | None = None,
+    patient: bool = False,
 ) -> Iterator[DayResult]:
     """Works through the days in order; each result comes when its day is committed, a failed one's too.
 
@@ -79,7 +83,7 @@ def publish(
     With `wait`, a day that another run holds is waited for; else LeaseHeld. Ends early by LeaseLost, Aborted or
     KeyboardInterrupt: the run is then on record as cancelled, and its parts and markers stay for the next one.
     """
-    run = _Run(job, world, wait=wait, wish=Wish(resend, resend_file), only=copies)
+    run = _Run(job, world, wait=wait, wish=Wish(resend, resend_file, patient), only=copies)
     world.ledger.ensure_view(job.name)
     world.ledger.start_run(world.run, job.name)
     results: list[DayResult] = []
@@ -167,10 +171,10 @@ def _raise_if_nothing_is_left(lost: dict[str, GatewayError], plans: Sequence[Day
 
 
 def _plan(
-    job: Job, day: date | None, world: World, gateways: dict[str, Gateway], lost: dict[str, GatewayError]
+    job: Job, day: date | None, world: World, gateways: dict[str, Gateway], lost: dict[str, GatewayError], wish: Wish
 ) -> DayPlan:
     """`lost` holds the copies whose place did not answer for an earlier day, and takes up others."""
-    source = look_at_source(job, day, gateways[job.source.gateway], world.ledger, world.now())
+    source = sighted(job, day, gateways[job.source.gateway], world, wish)
     pairs = [(file.claim.path, file.claim.content_version) for file in source.files]
     dates = any(copy.template.needs_date for copy in job.to)
     seen = world.ledger.known_first_seen(job.name, pairs) if dates else {}
@@ -182,7 +186,7 @@ def _plan(
                 copies.append(look_at_copy(copy, gateways[copy.gateway], source.files, day, seen, today))
             except GatewayError as error:
                 lost[copy.name] = error
-    plan = make_plan(job, day, source, copies, remember(job, day, world.ledger))
+    plan = held_back(job, make_plan(job, day, source, copies, remember(job, day, world.ledger)), world, wish)
     plan = replace(plan, notes=(*plan.notes, *(f"{name}: out of reach: {error}" for name, error in lost.items())))
     return _without_busy(plan, gateways[job.source.gateway])
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -42,6 +43,7 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger,
             raise
         return SourceSight(there=False, place=gateway.place)
     known = {intent.part for intent in ledger.intents(job.name, day, "")}
+    wanted = re.compile(source.regex) if source.regex else None
     odd: list[RemoteFile] = []
     files: list[SourceFile] = []
     for entry in found:
@@ -49,7 +51,9 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger,
         if claim.kind != "file":
             odd.append(entry)
         elif entry.name != job.marker and _takes(source, claim.size):
-            files.append(SourceFile(claim, pattern.relative(entry.path, day)))
+            relative = pattern.relative(entry.path, day)
+            if wanted is None or wanted.fullmatch(relative):
+                files.append(SourceFile(claim, relative))
     if pattern.exact and not (files or odd) and not ledger.current_receipts(job.name, day):
         raise gateway.placed(NotFound("the source file is not there", path=pattern.exact))
     return SourceSight(

@@ -72,10 +72,15 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is asked for beyond what is due: sending proven files again, all of them or one."""
+    """What is asked for beyond what is due: sending proven files again, all of them or one.
+
+    `patient` is how switches ask: what has not settled waits, and so does what failed a short while ago; of new files
+    one batch is taken. A person who asks does not wait.
+    """
 
     resend: bool = False
     resend_file: str | None = None
+    patient: bool = False
 
     def again(self, file: SourceFile) -> bool:
         """Whether this file is to be sent whatever is proven."""
