@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from typing_extensions import override
 
+from datagw.assets.gathering import Gathering
 from datagw.publishing.results import DayResult
 from datagw.publishing.world import NoProgress, Progress
 
@@ -47,18 +48,17 @@ def watched_by(who: Onlooker) -> Iterator[None]:
         _present.reset(token)
 
 
-def both(first: logging.Logger, second: logging.Logger | None) -> logging.Logger:
-    """A logger that is heard by two: what Dagster keeps, and what a terminal shows."""
-    if second is None:
-        return first
+def both(kept: Gathering, heard: logging.Logger | None) -> logging.Logger:
+    """A logger that is heard by two: what Dagster keeps, and what a terminal shows, line by line."""
     logger = logging.Logger("datagw", logging.DEBUG)  # noqa: LOG001 - nobody else is to find this one
-    logger.addHandler(_Forward(second))
-    logger.addHandler(_Forward(first))
+    if heard is not None:
+        logger.addHandler(_Forward(heard))
+    logger.addHandler(kept)
     return logger
 
 
 class _Forward(logging.Handler):
-    """Hands records on to another logger, each its own, for Dagster's changes them."""
+    """Hands records on to another logger, each its own, for who gets them may change them."""
 
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from dagster import AssetExecutionContext, DagsterInstance, DagsterRunStatus
 
 from datagw.assets.attending import Onlooker, both
+from datagw.assets.gathering import Gathering
 from datagw.assets.resources import gateways_of
 from datagw.assets.staging import Staging
 from datagw.jobs import JobFile
@@ -25,17 +26,23 @@ def world_of(
     context: AssetExecutionContext, jobfile: JobFile, staging: Staging, keys: Mapping[str, str], who: Onlooker
 ) -> Iterator[World]:
     """Everything that the run needs; the ledger is closed afterwards, the gateways by their resources."""
-    log = both(context.log, who.log)
-    if forgets(context.instance):
-        log.warning("DAGSTER_HOME is not set: Dagster forgets this run when it ends; datagw's own ledger does not")
-    with Ledger.open(ledger_url(jobfile)) as ledger:
+    is_terminated = terminated(context.instance, context.run.run_id)
+    with closing(Gathering(context.log)) as kept, Ledger.open(ledger_url(jobfile)) as ledger:
+        log = both(kept, who.log)
+        if forgets(context.instance):
+            log.warning("DAGSTER_HOME is not set: Dagster forgets this run when it ends; datagw's own ledger does not")
+
+        def should_abort() -> bool:
+            kept.on_time()
+            return who.should_abort() or is_terminated()
+
         yield World(
             ledger=ledger,
             gateways=gateways_of(context.resources, keys),
             tmp_dir=staging.folder,
             run=context.run.run_id,
             log=log,
-            should_abort=either(who.should_abort, terminated(context.instance, context.run.run_id)),
+            should_abort=should_abort,
             progress=who.progress,
         )
 
@@ -43,11 +50,6 @@ def world_of(
 def forgets(instance: DagsterInstance) -> bool:
     """Whether the instance is one that lasts no longer than its process."""
     return instance.is_ephemeral or _FORGETFUL in instance.root_directory
-
-
-def either(*questions: Callable[[], bool]) -> Callable[[], bool]:
-    """A question that is answered with yes if one of these is."""
-    return lambda: any(question() for question in questions)
 
 
 def terminated(instance: DagsterInstance, run_id: str) -> Callable[[], bool]:
