@@ -28,7 +28,7 @@ IN_A_JOB = [
     ("to = []", "[j] source: is required"),
     ('source = "local:/a/"\ngrase = "1h"', "[j] grase: unknown key; did you mean grace?"),
     ('source = "local:/a/"\nschedule = "daily"', "[j] schedule: unknown key; did you mean when?"),
-    ('source = "local:/a/"\nxyzzy = 1', "[j] xyzzy: unknown key; there are bandwidth, delete_source,"),
+    ('source = "local:/a/"\nxyzzy = 1', "[j] xyzzy: unknown key; there are again, assets, bandwidth,"),
     ('source = { at = "local:/a/", exlude = "*.tmp" }', "[j] source.exlude: unknown key; did you mean exclude?"),
     ('source = { exclude = "*.tmp" }', "[j] source.at: is required"),
     (
@@ -39,7 +39,7 @@ IN_A_JOB = [
     # ---- later versions
     *(
         (f'source = "local:/a/"\n{key} = 1', f"[j] {key}: not in this version")
-        for key in "move_source failed_source existing again batch expect assets backend config secrets nodes run after records notify filter".split()
+        for key in "backend config secrets nodes run after records notify filter".split()
     ),
     ('source = { at = "local:/a/", dated_regex = "x" }', "[j] source.dated_regex: not in this version"),
     ('source = "https://a.example/x.zip"', "[j] source: `https://…` is not in this version"),
@@ -48,8 +48,8 @@ IN_A_JOB = [
     ('source = "local:/a/%Y%m%d/"\nwhen = "new files"', '[j] when: "new files" is for a source without days'),
     ('source = "local:/a/"\nwhen = "75 2 * * *"', '[j] when: "75 2 * * *" is no cron line: bad minute'),
     ('source = "local:/a/"\nwhen = "0 15 2 * * *"', "is no cron line: it has five fields"),
-    ('source = "local:/a/"\nwhen = "0 0 30 2 *"', '"0 0 30 2 *" is no cron line: it names a day that no year has'),
-    ('source = "local:/a/"\nwhen = "0 0 L * *"', '"0 0 L * *" is no cron line'),
+    ('source = "local:/a/"\nwhen = "0 0 30 2 *"', '"0 0 30 2 *" is no cron line: bad day-of-month'),
+    ('source = "local:/a/"\nwhen = "0 0 * * 1#2"', '"0 0 * * 1#2" is no cron line: its fields are made of'),
     ('source = "local:/a/"\nwhen = "@reboot"', '"@reboot" is no cron line: there are @hourly'),
     ('source = "local:/a/"\nwhen = "@daily"\nexisting = false', '[j] existing: is for when = "new files"'),
     ('source = "local:/a/"\nexpect = "weekdays"', "[j] expect: needs a dated source"),
@@ -79,9 +79,12 @@ IN_A_JOB = [
     # ---- values
     (
         'source = "local:/a/"\nwhen = "dayly"',
-        '[j] when: there are "manual" and "daily"; not "dayly"; did you mean daily?',
+        '[j] when: there are "manual", "daily", "change", "new files" and cron lines; not "dayly"; did you mean daily?',
     ),
-    ('source = "local:/a/"\nwhen = 3', '[j] when: there are "manual" and "daily"; not 3'),
+    (
+        'source = "local:/a/"\nwhen = 3',
+        '[j] when: there are "manual", "daily", "change", "new files" and cron lines; not 3',
+    ),
     ('source = "local:/a/"\nevery = "10"', '[j] every: a length of time has a unit, as in "10s"'),
     ('source = "local:/a/"\nevery = 10', '[j] every: a length of time has a unit, as in "10s"'),
     ('source = "local:/a/"\nevery = "0s"', "[j] every: is more than 0"),

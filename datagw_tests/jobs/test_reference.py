@@ -30,9 +30,7 @@ def test_the_page_has_every_key_with_its_meaning():
 def test_the_page_promises_nothing_that_this_version_does_not_do():
     page = PAGE.read_text(encoding="utf-8")
     (keep,) = re.findall(r"^\| `keep` .*$", page, re.MULTILINE)
-    (settle,) = re.findall(r"^\| `settle` .*$", page, re.MULTILINE)
     assert "receipts are for good. In this version runs and events are kept for good too." in keep
-    assert "Days that are over, and `datagw run`, do not wait: nothing does in this version." in settle
 
 
 def test_the_page_is_brought_up_to_date_by_a_command(tmp_path):
