@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, select
+from sqlalchemy import Connection, Select, bindparam, delete, select
 
 from datagw.ledger.columns import short_hash
 from datagw.ledger.lease import Lease
@@ -17,6 +17,17 @@ from datagw.ledger.store import Store, chunks, upsert
 from datagw.ledger.tables import intents
 
 _NAMES = tuple(field.name for field in fields(Intent))
+_ALL: Select[Any] = select(*(intents.c[name] for name in _NAMES)).order_by(intents.c.copy, intents.c.part)
+_ON_DAY = _ALL.where(intents.c.job == bindparam("b_job"), intents.c.day == bindparam("b_day"))
+_AT_COPY = _ON_DAY.where(intents.c.copy == bindparam("b_copy"))
+_CLAIMED = select(intents.c.part).where(
+    intents.c.gateway == bindparam("b_gateway"), intents.c.hash.in_(bindparam("b_hashes", expanding=True))
+)
+_FORGET = delete(intents).where(
+    intents.c.job == bindparam("b_job"),
+    intents.c.copy == bindparam("b_copy"),
+    intents.c.hash.in_(bindparam("b_hashes", expanding=True)),
+)
 
 
 class Intents(Store):
@@ -42,11 +53,11 @@ class Intents(Store):
 
     def intents(self, job: str, day: date | None, copy: str | None = None) -> list[Intent]:
         """The intents of a day, at all copies and in the source (`""`), or at one."""
-        conditions = [intents.c.job == job, intents.c.day == day]
-        if copy is not None:
-            conditions.append(intents.c.copy == copy)
+        values = {"b_job": job, "b_day": day}
         with self.reading() as connection:
-            return _select(connection, conditions)
+            if copy is None:
+                return _select(connection, _ON_DAY, values)
+            return _select(connection, _AT_COPY, {**values, "b_copy": copy})
 
     def claimed(self, gateway: str, parts: Iterable[str]) -> set[str]:
         """Those of the parts on a gateway that any job has an intent for."""
@@ -54,19 +65,17 @@ class Intents(Store):
             return {
                 part
                 for chunk in chunks(set(parts))
-                for part in connection.execute(
-                    select(intents.c.part).where(intents.c.gateway == gateway, _claims(chunk))
-                ).scalars()
+                for part in connection.execute(_CLAIMED, {"b_gateway": gateway, "b_hashes": _hashes(chunk)}).scalars()
             }
 
     def all_intents(self, job: str) -> list[Intent]:
         """The intents of all days of a job."""
         with self.reading() as connection:
-            return _select(connection, [intents.c.job == job])
+            return _select(connection, _ALL.where(intents.c.job == job), {})
 
 
-def _claims(parts: Sequence[str]) -> ColumnElement[bool]:
-    return intents.c.hash.in_([short_hash(part) for part in parts])
+def _hashes(parts: Iterable[str]) -> list[str]:
+    return [short_hash(part) for part in parts]
 
 
 def delete_intents(connection: Connection, parts: Sequence[Intent]) -> None:
@@ -76,9 +85,7 @@ def delete_intents(connection: Connection, parts: Sequence[Intent]) -> None:
         by_copy[part.job, part.copy].append(short_hash(part.part))
     for (job, copy), hashes in by_copy.items():
         for chunk in chunks(hashes):
-            connection.execute(
-                delete(intents).where(intents.c.job == job, intents.c.copy == copy, intents.c.hash.in_(chunk))
-            )
+            connection.execute(_FORGET, {"b_job": job, "b_copy": copy, "b_hashes": chunk})
 
 
 def _put(connection: Connection, parts: Sequence[Intent]) -> None:
@@ -92,7 +99,6 @@ def _put(connection: Connection, parts: Sequence[Intent]) -> None:
     upsert(connection, intents, list(rows.values()))
 
 
-def _select(connection: Connection, conditions: list[ColumnElement[bool]]) -> list[Intent]:
-    wanted = select(*(intents.c[name] for name in _NAMES)).where(*conditions).order_by(intents.c.copy, intents.c.part)
-    found: list[Any] = list(connection.execute(wanted))
+def _select(connection: Connection, wanted: Select[Any], values: Mapping[str, Any]) -> list[Intent]:
+    found: list[Any] = list(connection.execute(wanted, values))
     return [Intent(**dict(zip(_NAMES, row, strict=True))) for row in found]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from threading import Event, Lock, Thread
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 from typing_extensions import override
 
 from datagw.errors import LeaseLost, LedgerError
@@ -21,6 +21,13 @@ RENEW_EVERY = 10.0
 MARGIN = 5.0  # by which we stop trusting a lease before others may take it
 _TRY_AGAIN = 1.0  # after a renewal that failed
 _LAST_BEAT = 2.0
+
+_OURS = and_(
+    leases.c.job == bindparam("b_job"), leases.c.day == bindparam("b_day"), leases.c.token == bindparam("b_token")
+)
+_GUARD = select(leases.c.token).where(_OURS).with_for_update()
+_RENEW = update(leases).where(_OURS).values(expires=bindparam("b_expires"))
+_RELEASE = delete(leases).where(_OURS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class Lease:
         self.run = run
         self.token = token
         self.taken_from = taken_from
+        self._ours = {"b_job": job, "b_day": day, "b_token": token}
         self._store = store
         self._ttl = ttl
         self._sure_until = sure_until  # on the clock of uptime
@@ -77,7 +85,7 @@ class Lease:
         sent = self._store.clock.uptime()
         with self._store.writing() as connection:
             expires = self._store.time(connection) + self._ttl
-            renewed = connection.execute(update(leases).where(self._ours()).values(expires=expires)).rowcount
+            renewed = connection.execute(_RENEW, {**self._ours, "b_expires": expires}).rowcount
         if renewed == 0:
             self._lose(None)
         with self._lock:
@@ -85,13 +93,13 @@ class Lease:
 
     def guard(self, connection: Connection) -> None:
         """Raises LeaseLost inside a transaction where the lease is not ours; else it stays ours until the commit."""
-        if connection.execute(select(leases.c.token).where(self._ours()).with_for_update()).first() is None:
+        if connection.execute(_GUARD, self._ours).first() is None:
             self._lose(None)
 
     def release(self) -> None:
         """The lease given back; nothing may be done under it any more. No error where it is lost already."""
         with self._store.writing() as connection:
-            connection.execute(delete(leases).where(self._ours()))
+            connection.execute(_RELEASE, self._ours)
         self._lost = self._lost or LeaseLost("released")
 
     @contextmanager
@@ -119,9 +127,6 @@ class Lease:
             except Exception as error:  # noqa: BLE001  # raised by the next check
                 self._lost = error
                 return
-
-    def _ours(self) -> ColumnElement[bool]:
-        return and_(leases.c.job == self.job, leases.c.day == self.day, leases.c.token == self.token)
 
     def _lose(self, cause: BaseException | None) -> None:
         loss = self._loss()

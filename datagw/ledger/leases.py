@@ -6,12 +6,15 @@ from datetime import date
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, select, update
 
 from datagw.ledger.lease import MARGIN, TTL, Held, Lease
 from datagw.ledger.owner import Owner
 from datagw.ledger.store import Store, insert_missing
 from datagw.ledger.tables import leases
+
+_THIS = and_(leases.c.job == bindparam("b_job"), leases.c.day == bindparam("b_day"))
+_FOUND = select(leases).where(_THIS).with_for_update()
 
 
 class Leases(Store):
@@ -34,7 +37,7 @@ class Leases(Store):
             else:
                 taken_from = found.run
                 mine["expires"] = self.time(connection) + ttl
-                connection.execute(update(leases).where(_is(job, day)).values(**mine))
+                connection.execute(update(leases).where(_THIS).values(**mine), {"b_job": job, "b_day": day})
         return Lease(self, job, day, run, token, sure_until=sent + ttl - MARGIN, ttl=ttl, taken_from=taken_from)
 
 
@@ -42,13 +45,9 @@ def _put(connection: Connection, row: dict[str, Any]) -> Row[Any] | None:
     """The lease that was in the way, locked; None where ours is in now."""
     while True:
         insert_missing(connection, leases, [row])
-        found = connection.execute(select(leases).where(_is(row["job"], row["day"])).with_for_update()).first()
+        found = connection.execute(_FOUND, {"b_job": row["job"], "b_day": row["day"]}).first()
         if found is not None:  # else it was released between our two questions
             return None if found.token == row["token"] else found
-
-
-def _is(job: str, day: date | None) -> ColumnElement[bool]:
-    return and_(leases.c.job == job, leases.c.day == day)
 
 
 def _columns_of(owner: Owner) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from datagw.ledger.tables import receipts
 
 _NAMES = tuple(field.name for field in fields(Receipt))
 _ALL: Select[Any] = select(receipts.c.id, *(receipts.c[name] for name in _NAMES)).order_by(receipts.c.id)
+_CURRENT = _ALL.where(receipts.c.job == bindparam("b_job"), receipts.c.day == bindparam("b_day"), receipts.c.current)
 _PAGE = 1000
 
 
@@ -28,11 +29,9 @@ class Receipts(Store):
         self, job: str, day: date | None, copies: Iterable[str] | None = None
     ) -> dict[tuple[str, str], Receipt]:
         """The newest receipt of each copy and source of that day, by (copy, source)."""
-        wanted = _ALL.where(receipts.c.job == job, receipts.c.day == day, receipts.c.current)
-        if copies is not None:
-            wanted = wanted.where(receipts.c.copy.in_(list(copies)))
+        wanted = _CURRENT if copies is None else _CURRENT.where(receipts.c.copy.in_(list(copies)))
         with self.reading() as connection:
-            found = (_receipt(row) for row in connection.execute(wanted))
+            found = (_receipt(row) for row in connection.execute(wanted, {"b_job": job, "b_day": day}))
             return {(receipt.copy, receipt.source): receipt for receipt in found}
 
     def receipts_by_destination(self, job: str, copy: str, destinations: Iterable[str]) -> dict[str, Receipt]:
@@ -79,10 +78,8 @@ class Receipts(Store):
             row["current"] = newest[row["job"], row["copy"], row["source"], row["destination"]] is row
         with self.writing(lease) as connection:
             if rows:
-                connection.execute(
-                    update(receipts).where(_SAME, receipts.c.current).values(current=False), [_key(row) for row in rows]
-                )
-                connection.execute(receipts.insert(), rows)
+                connection.execute(_REPLACE, [_key(row) for row in rows])
+                connection.execute(_INSERT, rows)
             delete_intents(connection, forget_parts)
 
     def mark_durable(self, lease: Lease, proven: Sequence[Receipt]) -> None:
@@ -104,6 +101,10 @@ _SAME = and_(
     receipts.c.source == bindparam("b_source"),
     receipts.c.destination == bindparam("b_destination"),
 )
+
+
+_REPLACE = update(receipts).where(_SAME, receipts.c.current).values(current=False)
+_INSERT = receipts.insert()
 
 
 def _key(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
+from functools import cache
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, func, select
 from sqlalchemy.exc import DBAPIError
@@ -13,6 +16,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from datagw.errors import LedgerError
 from datagw.ledger.clock import Clock
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _T = TypeVar("_T")
 
@@ -36,22 +42,55 @@ class Store:
     def __init__(self, engine: Engine, shown: str, clock: Clock) -> None:
         self._engine = engine
         self._writing = engine.execution_options(writing=True)
+        self._shared = _Shared()
         self.url_shown = shown
         self.clock = clock
 
     @contextmanager
     def reading(self) -> Generator[Connection, None, None]:
         """A transaction that reads."""
+        shared = self._shared.connection
+        if shared is not None:
+            yield shared
+            return
         with translated(self.url_shown), self._engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self, fence: Fence | None = None) -> Generator[Connection, None, None]:
         """A transaction that writes, all or nothing; with a lease, only if it still is ours when it is committed."""
+        shared = self._shared
+        if shared.connection is not None:
+            if not shared.writes or (fence is not None and fence is not shared.fence):
+                raise RuntimeError("calls that were put together must be allowed by the same lease")
+            yield shared.connection
+            return
         with translated(self.url_shown), self._writing.begin() as connection:
             if fence is not None:
                 fence.guard(connection)
             yield connection
+
+    @contextmanager
+    def looking(self) -> Generator[None, None, None]:
+        """A time in which this thread's calls, which only read, are one transaction."""
+        with self.reading() as connection, self._sharing(connection, None, writes=False):
+            yield
+
+    @contextmanager
+    def together(self, fence: Fence) -> Generator[None, None, None]:
+        """A time in which this thread's calls are one transaction of a lease, all or nothing; to be kept short."""
+        with self.writing(fence) as connection, self._sharing(connection, fence, writes=True):
+            yield
+
+    @contextmanager
+    def _sharing(self, connection: Connection, fence: Fence | None, *, writes: bool) -> Generator[None, None, None]:
+        shared = self._shared
+        before = shared.connection, shared.fence, shared.writes
+        shared.connection, shared.fence, shared.writes = connection, fence or shared.fence, writes or shared.writes
+        try:
+            yield
+        finally:
+            shared.connection, shared.fence, shared.writes = before
 
     def time(self, connection: Connection) -> float:
         """Seconds since the epoch by the clock that all users of this ledger share: PostgreSQL's, or this machine's."""
@@ -62,6 +101,14 @@ class Store:
     def close(self) -> None:
         """Closes all connections; the ledger cannot be used any more."""
         self._engine.dispose()
+
+
+class _Shared(threading.local):
+    """The transaction that calls of one thread share, if there is one."""
+
+    connection: Connection | None = None
+    fence: Fence | None = None
+    writes: bool = False
 
 
 @contextmanager
@@ -82,22 +129,36 @@ def upsert(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, keep: Iterable[str] = ()
 ) -> None:
     """The rows put in, or over those of the same primary key; columns in `keep` stay as they were."""
-    if not rows:
-        return
-    statement = _insert(connection, table)
-    fixed = {*keep, *table.primary_key.columns.keys()}
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in fixed}
-    connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed), rows)
+    if rows:
+        connection.execute(_upsert(connection.dialect.name, table, tuple(rows[0]), frozenset(keep)), rows)
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """The rows put in, but for those whose primary key is there."""
     if rows:
-        connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+        connection.execute(_insert_missing(connection.dialect.name, table), rows)
 
 
-def _insert(connection: Connection, table: Table) -> Any:
-    if connection.dialect.name == "postgresql":
+def values_of(row: DataclassInstance) -> dict[str, Any]:
+    """The columns of a row."""
+    return {field.name: getattr(row, field.name) for field in fields(row)}
+
+
+@cache  # a statement that is built anew is also looked through anew, for its place among those that are compiled
+def _upsert(dialect: str, table: Table, names: Sequence[str], keep: frozenset[str]) -> Any:
+    statement = _insert(dialect, table)
+    fixed = {*keep, *table.primary_key.columns.keys()}
+    changed = {name: statement.excluded[name] for name in names if name not in fixed}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+
+
+@cache
+def _insert_missing(dialect: str, table: Table) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    if dialect == "postgresql":
         from sqlalchemy.dialects.postgresql import insert
     else:
         from sqlalchemy.dialects.sqlite import insert
