@@ -87,9 +87,15 @@ class Changed(GatewayError):
 
 
 class Unavailable(GatewayError):
-    """The place cannot be reached, or gave up half-way. Tried again."""
+    """The place cannot be reached, or gave up half-way. Tried again, after `retry_after` seconds if it asks for that."""
 
     transient = True
+
+    def __init__(
+        self, message: str, *, path: str | None = None, gateway: str | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, path=path, gateway=gateway)
+        self.retry_after = retry_after
 
 
 def printable(text: str) -> str:

@@ -133,10 +133,13 @@ class Gateway(BaseModel, Hooks):
         """Where a person finds `path`: a URL if the protocol has one, else `gateway:path`."""
         return self.shown(path)
 
-    @final
     def shown(self, path: str) -> str:
         """The path as the job file writes it: `gateway:path`, absolute where the gateway starts at `/`."""
         return f"{self.name}:/{path}" if self.root == "/" else f"{self.name}:{path}"
+
+    def named(self, relative: str) -> str:
+        """The name that a copy of `relative` gets: the same, unless the place writes its names in another way."""
+        return relative
 
     @property
     def place(self) -> str:
@@ -302,6 +305,7 @@ class Gateway(BaseModel, Hooks):
                 pause = next(pauses, None)
                 if pause is None:
                     raise
+                pause = live.retries.heeding(pause, error.retry_after)
                 self.tell_retry(error, pause)
                 wait(pause, live.fence)
 

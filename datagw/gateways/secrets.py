@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import GetCoreSchemaHandler, SecretStr
+from pydantic import GetCoreSchemaHandler, PlainSerializer, PlainValidator, SecretStr
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from typing_extensions import override
 
@@ -84,7 +84,8 @@ class Secret:
         return {"file": self.file} if self.file is not None else {"value": "**********"}
 
     @classmethod
-    def _from(cls, given: object, info: core_schema.ValidationInfo) -> Secret:
+    def of(cls, given: object, info: core_schema.ValidationInfo) -> Secret:
+        """What a job file, or a caller, wrote as a secret; anything but a reference is refused, and not shown."""
         if isinstance(given, Secret):
             return given
         if isinstance(given, SecretStr):
@@ -102,6 +103,18 @@ class Secret:
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.with_info_plain_validator_function(
-            cls._from,
+            cls.of,
             serialization=core_schema.plain_serializer_function_ser_schema(lambda secret: secret.reference()),
         )
+
+
+def _text_or_secret(given: object, info: core_schema.ValidationInfo) -> str | Secret:
+    return given if isinstance(given, str) else Secret.of(given, info)
+
+
+TextOrSecret = Annotated[
+    str | Secret,
+    PlainValidator(_text_or_secret),
+    PlainSerializer(lambda value: value.reference() if isinstance(value, Secret) else value),
+]
+"""A text that may stand in the file, or a reference to one that may not."""

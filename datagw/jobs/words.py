@@ -17,10 +17,10 @@ LATER_IN_A_JOB = frozenset(
     ]
 )
 LATER_IN_A_SOURCE = frozenset(["dated_regex"])
-LATER_IN_A_GATEWAY = frozenset(["ca_file", "insecure", "proxy"])
+LATER_IN_A_GATEWAY = frozenset(["ca_file", "insecure", "proxy", "client_cert", "client_key", "digest"])
 LATER_TYPES = frozenset(
     [
-        *("s3", "gcs", "azure", "http", "https", "webdav", "ftp", "ftps"),
+        *("s3", "gcs", "azure", "webdav", "ftp", "ftps"),
         *("datagouv", "ckan", "elasticsearch", "kafka", "mail"),
     ]
 )
@@ -42,6 +42,9 @@ _MEANT = {
     **dict.fromkeys(["key", "key_file", "identity_file"], "private_key"),
     **dict.fromkeys(["path", "folder", "directory", "base"], "root"),
     **dict.fromkeys(["rate", "limit", "bwlimit"], "bandwidth"),
+    **dict.fromkeys(["base_url", "uri", "endpoint"], "url"),
+    **dict.fromkeys(["bearer", "bearer_token"], "token"),
+    **dict.fromkeys(["query", "parameters"], "params"),
     **dict.fromkeys(["tmp", "temp_dir", "tmpdir"], "tmp_dir"),
 }
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from datagw.errors import Aborted, Changed, Denied, GatewayError, NotFound, Rejected, Unavailable
+from datagw.errors import Aborted, Changed, Denied, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, StagedFile, is_own_name, part_name
 from datagw.gateways.base import Gateway, Rename, Upload
 from datagw.gateways.front.retries import RetryPolicy
@@ -43,7 +43,10 @@ NASTY = [
 
 @dataclass
 class Place:
-    """A gateway on an empty root, and what a test may do to it behind its back."""
+    """A gateway on an empty root, and what a test may do to it behind its back.
+
+    `filler` puts files there where the gateway itself only reads.
+    """
 
     gateway: Gateway
     again: Callable[[], Gateway]
@@ -52,12 +55,25 @@ class Place:
     logins: Callable[[], int] | None = None
     cut: Callable[[], None] | None = None
     stop: Callable[[], None] | None = None
+    filler: Gateway | None = None
+
+
+writes = pytest.mark.usefixtures("it_writes")
+"""Sentences about writing: nothing of that is promised by a place that is only read, and the reason says so."""
 
 
 def hold(folder: Path, name: str, content: bytes) -> StagedFile:
     """A file in hand with this content."""
     (folder / name).write_bytes(content)
     return StagedFile(folder / name, Local(root=str(folder)).stat(name))
+
+
+def calls(gateway: Gateway) -> list[Callable[[str], object]]:
+    """The verbs that it knows of those that need a path to be there."""
+    known: list[Callable[[str], object]] = [gateway.stat, gateway.read]
+    if gateway.can("ls"):
+        known.append(lambda path: list(gateway.ls(path)))
+    return [*known, gateway.rm] if gateway.can("rm") else known
 
 
 def upload(staged: StagedFile, final: str, *, resume: bool = False) -> Upload:
@@ -86,6 +102,17 @@ class Promise:
     def gateway(self, place: Place) -> Gateway:
         return place.gateway.using(retries=QUICK)
 
+    @pytest.fixture
+    def filler(self, place: Place, gateway: Gateway) -> Gateway:
+        """What puts files there: the gateway itself, unless it only reads."""
+        return gateway if place.filler is None else place.filler.using(retries=QUICK)
+
+    @pytest.fixture
+    def it_writes(self, gateway: Gateway) -> None:
+        if not gateway.can("write"):
+            pytest.skip(f"a place of type {gateway.type} is only read")
+
+    @writes
     def test_what_was_put_is_there_whole_with_its_time(self, gateway: Gateway, tmp_path: Path) -> None:
         staged = hold(tmp_path, "a", b"x" * 300_000)
         assert publish(gateway, staged, "folder/b.txt") in ("hash", "readback")
@@ -95,20 +122,23 @@ class Promise:
         if found.mtime_ns is not None:
             assert found.mtime_ns // found.clock == (staged.origin.mtime_ns or 0) // found.clock
 
-    def test_an_empty_file_is_a_file(self, gateway: Gateway, tmp_path: Path) -> None:
-        publish(gateway, hold(tmp_path, "a", b""), "empty")
+    def test_an_empty_file_is_a_file(self, gateway: Gateway, filler: Gateway, tmp_path: Path) -> None:
+        publish(filler, hold(tmp_path, "a", b""), "empty")
         assert gateway.stat("empty").size == 0
         assert gateway.read("empty") == b""
 
+    @writes
     def test_nothing_is_visible_before_the_rename(self, gateway: Gateway, tmp_path: Path) -> None:
         (sent,) = gateway.send([upload(hold(tmp_path, "a", b"content"), "final")])
         assert sent.error is None
         assert [entry.path for entry in gateway.ls() if not is_own_name(entry.path)] == []
 
-    def test_a_reader_sees_the_old_or_the_new_file_never_a_part(self, place: Place, tmp_path: Path) -> None:
-        writer, reader = place.gateway.using(retries=QUICK), place.again().using(retries=QUICK)
+    def test_a_reader_sees_the_old_or_the_new_file_never_a_part(
+        self, place: Place, filler: Gateway, tmp_path: Path
+    ) -> None:
+        reader = place.again().using(retries=QUICK)
         old, new = b"o" * 400_000, b"n" * 500_000
-        publish(writer, hold(tmp_path, "old", old), "f")
+        publish(filler, hold(tmp_path, "old", old), "f")
         seen: set[bytes] = set()
         done = threading.Event()
         problems: list[BaseException] = []
@@ -124,13 +154,14 @@ class Promise:
         thread.start()
         try:
             for turn in range(10):
-                publish(writer, hold(tmp_path, f"t{turn}", new if turn % 2 == 0 else old), "f")
+                publish(filler, hold(tmp_path, f"t{turn}", new if turn % 2 == 0 else old), "f")
         finally:
             done.set()
             thread.join()
         assert not problems
         assert seen <= {old, new}
 
+    @writes
     def test_a_failed_put_leaves_the_old_file(self, gateway: Gateway, tmp_path: Path) -> None:
         publish(gateway, hold(tmp_path, "old", b"old"), "f")
         staged = hold(tmp_path, "new", b"n" * 3_000_000)
@@ -139,6 +170,7 @@ class Promise:
         assert isinstance(sent.error, Changed)
         assert gateway.read("f") == b"old"
 
+    @writes
     def test_one_failing_file_does_not_take_the_others_down(self, gateway: Gateway, tmp_path: Path) -> None:
         wishes = [upload(hold(tmp_path, f"f{n}", b"%d" % n * 1000), f"f{n}") for n in range(6)]
         (tmp_path / "f3").unlink()
@@ -146,6 +178,7 @@ class Promise:
         assert isinstance(outcome.pop("f3"), NotFound)
         assert set(outcome.values()) == {None}
 
+    @writes
     def test_a_source_that_changes_while_it_is_sent_is_noticed(self, gateway: Gateway, tmp_path: Path) -> None:
         staged = hold(tmp_path, "a", b"a" * 2_000_000)
         touched = []
@@ -157,6 +190,7 @@ class Promise:
         (sent,) = gateway.using(moved=touch).send([upload(staged, "a")])
         assert isinstance(sent.error, Changed)
 
+    @writes
     def test_a_part_that_arrived_differing_is_found_out(self, gateway: Gateway, place: Place, tmp_path: Path) -> None:
         (sent,) = gateway.send([upload(hold(tmp_path, "a", b"right" * 10), "a")])
         other = place.again().using(retries=QUICK)
@@ -166,6 +200,7 @@ class Promise:
         assert isinstance(proof, Unavailable)
         assert "differs" in str(proof)
 
+    @writes
     def test_a_large_part_is_continued(self, gateway: Gateway, tmp_path: Path) -> None:
         content = bytes(range(256)) * 16_000
         staged = hold(tmp_path, "a", content)
@@ -178,6 +213,7 @@ class Promise:
         assert sent.sha256 == hashlib.sha256(content).hexdigest()
         assert gateway.verify([sent], "content")[0] in ("hash", "readback")
 
+    @writes
     def test_a_large_part_with_other_bytes_starts_again(self, gateway: Gateway, tmp_path: Path) -> None:
         content = bytes(range(256)) * 16_000
         wish = upload(hold(tmp_path, "a", content), "a", resume=True)
@@ -187,23 +223,25 @@ class Promise:
         assert gateway.verify([sent], "content")[0] in ("hash", "readback")
 
     @pytest.mark.parametrize("name", NASTY, ids=range(len(NASTY)))
-    def test_hostile_names_travel_safely(self, gateway: Gateway, tmp_path: Path, name: str) -> None:
-        publish(gateway, hold(tmp_path, "a", name.encode("utf-8", "surrogateescape")), f"dir {name[:100]}/{name}")
-        (entry,) = gateway.ls(f"dir {name[:100]}")
-        assert entry.path == f"dir {name[:100]}/{name}"
+    def test_hostile_names_travel_safely(self, gateway: Gateway, filler: Gateway, tmp_path: Path, name: str) -> None:
+        publish(filler, hold(tmp_path, "a", name.encode("utf-8", "surrogateescape")), f"dir {name[:100]}/{name}")
+        (entry,) = filler.ls(f"dir {name[:100]}")
+        assert entry.path == gateway.stat(entry.path).path == f"dir {name[:100]}/{name}"
         assert gateway.read(entry.path) == name.encode("utf-8", "surrogateescape")
-        assert isinstance(gateway.hashes([entry])[0], tuple)
-        gateway.rm(entry.path)
-        assert list(gateway.ls(f"dir {name[:100]}")) == []
-        assert {top.path for top in gateway.ls()} == {f"dir {name[:100]}"}
+        assert isinstance(gateway.hashes([gateway.stat(entry.path)])[0], tuple)
+        filler.rm(entry.path)
+        assert list(filler.ls(f"dir {name[:100]}")) == []
+        assert {top.path for top in filler.ls()} == {f"dir {name[:100]}"}
 
     def test_nothing_leaves_the_root(self, gateway: Gateway) -> None:
         for path in ("../x", "a/../../x", ".."):
             with pytest.raises(Rejected, match="root"):
                 gateway.stat(path)
-            with pytest.raises(Rejected):
-                gateway.put(b"x", path)
+            if gateway.can("write"):
+                with pytest.raises(Rejected):
+                    gateway.put(b"x", path)
 
+    @writes
     def test_a_long_listing_is_complete_and_in_order(self, gateway: Gateway, tmp_path: Path) -> None:
         staged = hold(tmp_path, "a", b"1")
         names = [f"many/{n:04}" for n in range(1200)]
@@ -213,11 +251,12 @@ class Promise:
         assert sum(1 for _ in gateway.ls(recursive=True)) == 1201
 
     def test_what_is_absent_is_not_found(self, gateway: Gateway) -> None:
-        for call in (gateway.stat, gateway.read, gateway.rm, lambda path: list(gateway.ls(path))):
+        for call in calls(gateway):
             with pytest.raises(NotFound):
                 call("nothing/here")
         assert isinstance(gateway.stat_many(["no"])[0], NotFound)
 
+    @writes
     def test_a_rename_without_replacing_refuses_and_keeps_both(self, gateway: Gateway) -> None:
         gateway.put(b"one", "one")
         gateway.put(b"two", "two")
@@ -225,18 +264,21 @@ class Promise:
         assert isinstance(error, Rejected)
         assert (gateway.read("one"), gateway.read("two")) == (b"one", b"two")
 
+    @writes
     def test_a_folder_in_the_way_is_refused(self, gateway: Gateway, tmp_path: Path) -> None:
         gateway.mkdir("there/sub")
         with pytest.raises(Rejected):
             publish(gateway, hold(tmp_path, "a", b"a"), "there")
         assert gateway.stat("there/sub").kind == "folder"
 
+    @writes
     def test_a_file_in_the_way_of_a_folder_is_refused(self, gateway: Gateway, tmp_path: Path) -> None:
         gateway.put(b"file", "file")
         with pytest.raises(Rejected):
             publish(gateway, hold(tmp_path, "a", b"a"), "file/below")
         assert gateway.read("file") == b"file"
 
+    @writes
     def test_only_an_empty_folder_is_removed(self, gateway: Gateway) -> None:
         gateway.put(b"x", "full/x")
         gateway.mkdir("empty")
@@ -244,10 +286,10 @@ class Promise:
         assert gateway.rmdir("empty")
         assert [entry.path for entry in gateway.ls()] == ["full"]
 
-    def test_what_is_got_is_whole_and_hashed(self, gateway: Gateway, tmp_path: Path) -> None:
+    def test_what_is_got_is_whole_and_hashed(self, gateway: Gateway, filler: Gateway, tmp_path: Path) -> None:
         contents = {f"f{n}": b"%d" % n * (n * 50_000) for n in range(5)}
         for name, content in contents.items():
-            publish(gateway, hold(tmp_path, name, content), name)
+            publish(filler, hold(tmp_path, name, content), name)
         (tmp_path / "in").mkdir()
         claims = [gateway.stat(name) for name in contents]
         for claim, staged in zip(claims, gateway.get_many(claims, tmp_path / "in"), strict=True):
@@ -255,10 +297,12 @@ class Promise:
             assert staged.local.read_bytes() == contents[claim.path]
             assert staged.sha256 == hashlib.sha256(contents[claim.path]).hexdigest()
 
-    def test_a_file_that_is_not_the_listed_one_is_not_got(self, gateway: Gateway, tmp_path: Path) -> None:
-        gateway.put(b"first", "f")
+    def test_a_file_that_is_not_the_listed_one_is_not_got(
+        self, gateway: Gateway, filler: Gateway, tmp_path: Path
+    ) -> None:
+        filler.put(b"first", "f")
         claim = gateway.stat("f")
-        gateway.put(b"second one", "f")
+        filler.put(b"second one", "f")
         folder = tmp_path / "in"
         folder.mkdir()
         (found,) = gateway.get_many([claim], folder)
@@ -267,6 +311,7 @@ class Promise:
         assert isinstance(gone, NotFound)
         assert list(folder.iterdir()) == []
 
+    @writes
     def test_a_run_that_is_told_to_end_stops_before_the_next_block(self, gateway: Gateway, tmp_path: Path) -> None:
         def fence() -> None:
             raise Aborted("told to end")
@@ -274,10 +319,12 @@ class Promise:
         with pytest.raises(Aborted):
             list(gateway.using(fence=fence).send([upload(hold(tmp_path, "a", b"a" * 10), "a")]))
 
+    @writes
     def test_check_proves_the_rights_and_leaves_nothing(self, gateway: Gateway) -> None:
         gateway.check(write=True)
         assert list(gateway.ls()) == []
 
+    @writes
     def test_stable_storage_is_promised_only_where_it_is_given(self, gateway: Gateway) -> None:
         gateway.put(b"x", "x")
         assert gateway.sync(["x"]) is (gateway.can("sync") and gateway.type != "memory") or not gateway.sync(["x"])
@@ -297,10 +344,11 @@ class Promise:
         caplog.set_level(logging.DEBUG)
         stream = io.StringIO()
         with place.gateway.using(retries=QUICK) as gateway:
-            gateway.check(write=True)
+            gateway.check(write=gateway.can("write"))
             print(gateway, repr(gateway), gateway.model_dump(), gateway.model_dump_json(), file=stream)
         assert place.secret not in stream.getvalue() + caplog.text
 
+    @writes
     def test_a_cut_connection_leaves_no_file_and_the_send_goes_on(self, place: Place, tmp_path: Path) -> None:
         if place.cut is None:
             pytest.skip("this gateway has no connection to cut")
@@ -316,18 +364,45 @@ class Promise:
         assert cuts
         assert hashlib.sha256(gateway.read("a")).digest() == hashlib.sha256(content).digest()
 
+    def test_a_cut_connection_does_not_keep_a_file_from_being_got(
+        self, place: Place, filler: Gateway, tmp_path: Path
+    ) -> None:
+        if place.cut is None:
+            pytest.skip("this gateway has no connection to cut")
+        content = bytes(range(256)) * 60_000
+        publish(filler, hold(tmp_path, "a", content), "a")
+        filler.close()
+        seen: list[int] = []
+
+        def cut(count: int) -> None:
+            seen.append(count)
+            if sum(seen[:-1]) < 2_000_000 <= sum(seen) and place.cut is not None:
+                place.cut()
+
+        gateway = place.gateway.using(retries=QUICK, moved=cut)
+        folder = tmp_path / "in"
+        folder.mkdir()
+        staged = gateway.get(gateway.stat("a"), folder)
+        assert staged.local.read_bytes() == content
+        assert staged.sha256 == hashlib.sha256(content).hexdigest()
+        assert sum(seen) == len(content), "what was in hand is not got again"
+        assert [path.name for path in folder.iterdir()] == [staged.local.name]
+
     def test_an_outage_is_never_an_absence(self, place: Place) -> None:
         if place.stop is None:
             pytest.skip("this gateway cannot be away")
         place.stop()
         gateway = place.gateway.using(retries=RetryPolicy(max=0))
-        for call in (gateway.stat, gateway.read, lambda path: list(gateway.ls(path)), gateway.rm):
+        for call in calls(gateway):
             with pytest.raises(Unavailable):
                 call("x")
 
     def test_what_it_cannot_do_it_says_beforehand(self, gateway: Gateway) -> None:
-        for hook in ("rename", "hash", "sync"):
+        for hook in ("ls", "write", "rm", "rename", "hash", "sync"):
             assert gateway.can(hook) is (getattr(type(gateway), f"_{hook}") is not getattr(Gateway, f"_{hook}"))
+        if not gateway.can("write"):
+            with pytest.raises(Unsupported, match=f"of type {gateway.type} cannot"):
+                gateway.put(b"x", "x")
 
     def test_errors_name_the_place(self, gateway: Gateway) -> None:
         with pytest.raises(GatewayError) as error:

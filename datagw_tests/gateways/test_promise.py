@@ -13,11 +13,13 @@ from typing import Any, ClassVar
 import pytest
 
 from datagw.gateways.base import Gateway
+from datagw.gateways.http import Http
 from datagw.gateways.local import Local
 from datagw.gateways.memory import Memory
 from datagw.gateways.sftp import Sftp
 from datagw_tests.conftest import require_server
 from datagw_tests.gateways.promise import QUICK, Place, Promise
+from datagw_tests.servers import nginx
 from datagw_tests.servers.openssh import OpenSSH, make_key, missing
 
 
@@ -85,3 +87,41 @@ class TestSftpOnThreeConnections(TestSftp):
         return type(place.gateway)(**{**place.gateway.model_dump(exclude_none=True), "connections": 3}).using(
             retries=QUICK
         )
+
+
+class TestHttp(Promise):
+    """nginx, with a password; files are put into its folder, for HTTP only reads."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[nginx.Nginx]:
+        if lack := nginx.missing():
+            require_server(*lack)
+        with nginx.Nginx(tmp_path_factory.mktemp("nginx"), users={"station7": "right-password"}) as server:
+            yield server
+
+    @pytest.fixture
+    def place(self, server: nginx.Nginx, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+        monkeypatch.setenv("PASSWORD", "right-password")
+        monkeypatch.setenv("WRONG", "wrong-password")
+        root = uuid.uuid4().hex
+        (server.root / root).mkdir()
+        fields: dict[str, Any] = {"url": server.url, "root": root, "username": "station7", "timeout": 20}
+        gateway = Http(**fields, password={"env": "PASSWORD"})
+
+        def cut() -> None:
+            for pid in server.workers():
+                os.kill(pid, signal.SIGKILL)
+
+        yield Place(
+            gateway,
+            lambda: gateway.using(),
+            secret="right-password",
+            wrong=lambda: Http(**fields, password={"env": "WRONG"}),
+            logins=lambda: len([line for line in server.asked() if line.startswith("401 ")]),
+            cut=cut,
+            stop=server.kill,
+            filler=Local(root=str(server.root / root)),
+        )
+        if not server.running:
+            server.start()

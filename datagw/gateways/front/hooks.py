@@ -30,7 +30,7 @@ class Hooks:
         raise NotImplementedError
 
     def _ls(self, session: Any, folder: str) -> Iterator[RemoteFile]:
-        raise NotImplementedError
+        raise self._cannot("be listed")
 
     def _stat(self, session: Any, path: str) -> RemoteFile:
         raise NotImplementedError
@@ -63,6 +63,14 @@ class Hooks:
 
     def _sync(self, session: Any, paths: Sequence[str]) -> bool:
         return False
+
+    def _can_go_on(self, file: RemoteFile) -> bool:
+        """Whether the rest of this very version can be asked for, once its beginning is in hand."""
+        return True
+
+    def _read_on(self, session: Any, file: RemoteFile, offset: int) -> Iterator[bytes]:
+        """The rest of a file; Changed where the place can tell that it is another version by now."""
+        return self._read(session, file.path, offset)
 
     # ---- batches: a driver that can pipeline writes its own
 

@@ -27,6 +27,10 @@ class RetryPolicy:
             pause = min(self.cap, self.backoff * 2**attempt)
             yield pause * random.uniform(0.5, 1.0) if self.jitter else pause
 
+    def heeding(self, pause: float, asked: float | None) -> float:
+        """The pause, or the longer one that the place itself asks for, up to `cap`."""
+        return pause if asked is None else max(pause, min(asked, self.cap))
+
 
 def wait(seconds: float, fence: Callable[[], None]) -> None:
     """Sleeps, and asks `fence` at least twice a second whether to go on (it raises if not)."""

@@ -1,0 +1,1 @@
+"""What `http.py` is made of: questions and answers, what a refusal means, waiting that can be ended."""
