@@ -205,7 +205,7 @@ def _without_busy(plan: DayPlan, source: Gateway) -> DayPlan:
         if not (a.source.path in busy and a.kind == "delete")
     )
     state = plan.state if any(a.kind in ("send", "adopt", "refuse", "delete") for a in actions) else "waiting"
-    return DayPlan(plan.job, plan.day, state, actions, plan.notes)
+    return replace(plan, state=state, actions=actions)
 
 
 def _connected(job: Job, world: World, stack: ExitStack, run: _Run | None = None) -> dict[str, Gateway]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from datagw.files import RemoteFile, parent
 from datagw.jobs import Copy, Job
@@ -29,7 +29,8 @@ class SourceSight:
 
     `there` says whether the day's folder (or any file of the day) exists; `waits` why the day is not complete yet (a
     marker that is not ours); `odd` holds what is no regular file; `restless` the paths of files that changed too short
-    a while ago for their place's clock to tell a further change; `place` tells which place it is.
+    a while ago for their place's clock to tell a further change; `place` tells which place it is; `again` is the moment
+    (UTC) from which a file that has not settled yet will have, if it does not change again.
     """
 
     there: bool
@@ -39,6 +40,7 @@ class SourceSight:
     notes: tuple[str, ...] = ()
     restless: frozenset[str] = frozenset()
     place: str = ""
+    again: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def make_plan(
 ) -> DayPlan:
     """What is due for one day, with a reason for every file; the same answer for the same sights."""
     if source.waits is not None:
-        return DayPlan(job.name, day, "waiting", notes=(source.waits, *source.notes))
+        return DayPlan(job.name, day, "waiting", notes=(source.waits, *source.notes), again=source.again)
     draft = _Draft(notes=list(source.notes))
     for odd in source.odd:
         draft.actions.append(Action("ignore", odd, "", "", f"a {odd.kind}, not a regular file"))
@@ -118,6 +120,7 @@ def make_plan(
         _state([sight.copy.name for sight in copies], source, draft, known),
         tuple(draft.actions),
         tuple(draft.notes),
+        source.again,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from datagw.files import RemoteFile
@@ -41,7 +41,9 @@ class DayPlan:
     """What a run would do with one day of a job (`day` is None where the job is not dated).
 
     `state`: `due` (something is to be done), `done` (everything proven), `empty` (its folder is there, no files),
-    `missing` (nothing there, nothing published), `waiting` (a marker in the source says: not complete yet).
+    `missing` (nothing there, nothing published), `waiting` (a marker in the source says: not complete yet; or all that
+    is due has to wait). `again` is the first moment (UTC) from which what waits will not wait any more; `lost` names
+    the copies whose place does not answer, for which nothing is planned.
     """
 
     job: str
@@ -49,6 +51,8 @@ class DayPlan:
     state: type_of_day
     actions: tuple[Action, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    again: datetime | None = None
+    lost: tuple[str, ...] = ()
 
     @property
     def due(self) -> bool:
