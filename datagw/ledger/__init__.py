@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from datagw.ledger.lease import Held, Lease
     from datagw.ledger.ledger import Ledger
     from datagw.ledger.owner import Owner
-    from datagw.ledger.rows import DayRow, FailureRow, Intent, MarkerRow, Receipt, Run
+    from datagw.ledger.rows import Attempt, DayRow, FailureRow, Intent, MarkerRow, Receipt, Run
 
 __all__ = [
+    "Attempt",
     "Clock",
     "DayRow",
     "FailureRow",

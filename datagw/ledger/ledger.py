@@ -10,6 +10,7 @@ from typing import Self
 from sqlalchemy import select
 from typing_extensions import override
 
+from datagw.ledger.attempts import Attempts
 from datagw.ledger.clock import Clock
 from datagw.ledger.days import Days, Markers
 from datagw.ledger.engine import make_engine
@@ -24,7 +25,7 @@ from datagw.ledger.url import parse, shown
 from datagw.ledger.views import Views
 
 
-class Ledger(Runs, Leases, Receipts, Intents, Days, Markers, Sightings, Positions, Views):
+class Ledger(Runs, Leases, Receipts, Intents, Days, Markers, Sightings, Positions, Attempts, Views):
     """The database of what was done. Each call is one transaction; any may raise LedgerError.
 
     Calls that take a lease are fenced by it: in the same transaction it is made sure that the lease still is ours,

@@ -123,3 +123,23 @@ class MarkerRow:
     path: str
     run: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of the last try with one file of a day; `source` is `""` for the day as a whole.
+
+    `version` is the content version that was tried (`""`: whatever it is), `fingerprint` that of the job as it was;
+    `gateway` names the places that did not answer, with spaces between, if that was the reason; `count` says how many
+    times in a row it has failed.
+    """
+
+    job: str
+    day: date | None
+    source: str
+    version: str
+    fingerprint: str
+    gateway: str
+    count: int
+    error: str
+    at: datetime

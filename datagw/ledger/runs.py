@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 from datagw.ledger.owner import Owner
 from datagw.ledger.rows import FailureRow, Run, RunState
 from datagw.ledger.store import Store, upsert
-from datagw.ledger.tables import failures, runs
+from datagw.ledger.tables import attempts, failures, runs
 
 
 class Runs(Store):
@@ -71,10 +71,11 @@ class Runs(Store):
             return [FailureRow(*row) for row in found]
 
     def purge(self, before: datetime) -> None:
-        """Runs that ended, and failures that happened, before that moment are forgotten; receipts never are."""
+        """Runs that ended, and failures and attempts, before that moment are forgotten; receipts never are."""
         with self.writing() as connection:
             connection.execute(delete(runs).where(runs.c.ended < before))
             connection.execute(delete(failures).where(failures.c.at < before))
+            connection.execute(delete(attempts).where(attempts.c.at < before))
 
 
 def _select_runs(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> list[Run]:

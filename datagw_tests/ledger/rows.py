@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from datagw.ledger.rows import DayRow, FailureRow, Intent, MarkerRow, Receipt
+from datagw.ledger.rows import Attempt, DayRow, FailureRow, Intent, MarkerRow, Receipt
 
 DAY = date(2026, 1, 31)
 NOW = datetime(2026, 2, 1, 0, 30, 0, 123456, tzinfo=UTC)
@@ -54,3 +54,11 @@ def failure(**changed: Any) -> FailureRow:
         "at": NOW, "run": "run-1",
     }  # fmt: skip
     return FailureRow(**{**values, **changed})
+
+
+def attempt(source: str = "20260131/a.csv", **changed: Any) -> Attempt:
+    values: dict[str, Any] = {
+        "job": "readings", "day": DAY, "source": source, "version": "size:3 mtime:5", "fingerprint": "f" * 64,
+        "gateway": "", "count": 1, "error": "it rained", "at": NOW,
+    }  # fmt: skip
+    return Attempt(**{**values, **changed})
