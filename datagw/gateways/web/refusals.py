@@ -62,10 +62,11 @@ def of_error(error: BaseException, host: str, timeout: float) -> GatewayError | 
                 f"the certificate of {host} is not to be trusted: {one.verify_message or 'it is not valid'}; "
                 "is it the right server? A certificate authority of one's own goes into REQUESTS_CA_BUNDLE"
             )
-    if any(isinstance(one, (TimeoutError, requests.Timeout, urllib3.TimeoutError)) for one in chain):
-        return Unavailable(f"no answer from {host} within {timeout:g} s")
     if any(isinstance(one, socket.gaierror) for one in chain):
         return Unavailable(f"the name {host} cannot be found")
+    late = (TimeoutError, urllib3.ReadTimeoutError, requests.Timeout)
+    if any(isinstance(one, late) for one in chain):
+        return Unavailable(f"no answer from {host} within {timeout:g} s")
     if isinstance(error, (requests.InvalidHeader, requests.InvalidURL, requests.InvalidSchema)):
         return Rejected("the address, or a header, holds what HTTP cannot carry")
     if any(isinstance(one, (urllib3.IncompleteRead, http.client.IncompleteRead)) for one in chain):
