@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datagw.publishing.days import first_day, known_first_day
-from datagw.publishing.engine import LeaseHeld, due, plan_day, publish
-from datagw.publishing.plans import Action, DayPlan
+from datagw.publishing.engine import LeaseHeld, due, plan_day, publish, survey
+from datagw.publishing.plans import Action, DayPlan, Survey
 from datagw.publishing.results import CopyResult, DayResult, FileFailure, FileRow
 from datagw.publishing.staging import close_folder, open_folder, sweep
 from datagw.publishing.world import NoProgress, Progress, World
@@ -19,6 +19,7 @@ __all__ = [
     "LeaseHeld",
     "NoProgress",
     "Progress",
+    "Survey",
     "World",
     "close_folder",
     "due",
@@ -27,5 +28,6 @@ __all__ = [
     "open_folder",
     "plan_day",
     "publish",
+    "survey",
     "sweep",
 ]

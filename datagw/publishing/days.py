@@ -1,15 +1,17 @@
-"""Days: which there are, which are over, and which a job begins with."""
+"""Days: which there are, which are over, which a job begins with, and what has become of each."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from datagw.errors import NotFound, Unavailable
 from datagw.gateways.base import Gateway
 from datagw.jobs import Job
 from datagw.ledger import Ledger
+from datagw.publishing.calendar import CalendarDay, calendar
 from datagw.publishing.looking import require_root
+from datagw.publishing.markers import waiting_for
 from datagw.publishing.world import World
 
 _FIRST = "first"
@@ -30,7 +32,9 @@ def first_day(job: Job, world: World) -> date | None:
         return None
     known = known_first_day(job, world.ledger)
     if known is None:
-        with world.gateways[job.source.gateway].using(name=job.source.gateway, retries=job.retries) as gateway:
+        with world.gateways[job.source.gateway].using(
+            name=job.source.gateway, retries=world.retries or job.retries
+        ) as gateway:
             found = found_days(job, gateway)
         if found:
             known = found[0]
@@ -46,11 +50,11 @@ def known_first_day(job: Job, ledger: Ledger) -> date | None:
     return date.fromisoformat(str(kept)) if kept else None
 
 
-def days_to_plan(job: Job, world: World, gateway: Gateway, asked: Sequence[date] | None) -> list[date]:
-    """The days asked for; else those at the source that are over and not before the first, and those left open."""
-    if asked is not None:
-        return sorted(set(asked))
-    found = found_days(job, gateway)
+def to_look_at(job: Job, world: World, found: Sequence[date]) -> list[date]:
+    """Of the days found at the source those that are over and not before the first, and those left open.
+
+    The oldest one found first is kept as the first.
+    """
     first = known_first_day(job, world.ledger)
     if first is None and found:
         first = found[0]
@@ -58,3 +62,23 @@ def days_to_plan(job: Job, world: World, gateway: Gateway, asked: Sequence[date]
     left_open = [day for day in world.ledger.open_days(job.name) if day is not None]
     now = world.now()
     return sorted(day for day in {*found, *left_open} if job.is_over(day, now) and (first is None or day >= first))
+
+
+def calendar_of(
+    job: Job,
+    world: World,
+    found: Collection[date] | None,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    waiting: Collection[date] = (),
+) -> list[CalendarDay]:
+    """The calendar, with what the ledger knows; for `found` and the others see `calendar`. No gateway is asked."""
+    rows = world.ledger.days(job.name)
+    first = known_first_day(job, world.ledger)
+    return calendar(job, rows, found, world.now(), first=first, since=since, until=until, waiting=waiting)
+
+
+def waiting_days(job: Job, world: World, gateway: Gateway, days: Collection[date]) -> set[date]:
+    """Those of the days in which a marker stands that is not ours; each is looked at."""
+    return {day for day in days if waiting_for(job, day, gateway, world.ledger) is not None}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date
@@ -15,14 +16,15 @@ from datagw.jobs import Job
 from datagw.ledger import FailureRow, Held, Lease
 from datagw.ledger.rows import RunState
 from datagw.publishing.day import DayWork
-from datagw.publishing.days import days_to_plan
+from datagw.publishing.days import found_days, to_look_at
 from datagw.publishing.looking import is_busy, look_at_copy, remember
 from datagw.publishing.outcome import day_row
-from datagw.publishing.patience import held_back
+from datagw.publishing.patience import held_back, keep_account, noting_outages
 from datagw.publishing.planning import CopySight, Wish, make_plan
-from datagw.publishing.plans import Action, DayPlan
+from datagw.publishing.plans import Action, DayPlan, Survey
 from datagw.publishing.results import CopyResult, DayResult
 from datagw.publishing.sighting import sighted
+from datagw.publishing.slices import slices_of
 from datagw.publishing.world import World
 
 _ENDED_BY_REQUEST = (Aborted, KeyboardInterrupt, SystemExit, GeneratorExit)
@@ -45,25 +47,52 @@ def plan_day(job: Job, day: date | None, world: World, *, patient: bool = False)
 
     Raises GatewayError on an outage of the source, or of a destination where nothing is due at the others.
     """
-    with ExitStack() as stack:
-        lost: dict[str, GatewayError] = {}
-        plan = _plan(job, day, world, _connected(job, world, stack), lost, Wish(patient=patient))
+    wish, lost = Wish(patient=patient), dict[str, GatewayError]()
+    with ExitStack() as stack, noting_outages(job, world, wish, lost):
+        plan = _plan(job, day, world, _connected(job, world, stack), lost, wish)
     _raise_if_nothing_is_left(lost, [plan])
     return plan
 
 
 def due(job: Job, world: World, *, days: Sequence[date] | None = None, patient: bool = False) -> list[DayPlan]:
-    """A plan for every day that is over and at the source, or left open, or asked for; oldest first."""
-    wish = Wish(patient=patient)
-    with ExitStack() as stack:
+    """A plan for every day that is over and at the source, or left open, or asked for; oldest first.
+
+    With `patient`, of the days that nobody asked for those whose turn it is: see `survey`.
+    """
+    return survey(job, world, days=days, patient=patient).plans
+
+
+def survey(
+    job: Job,
+    world: World,
+    *,
+    days: Sequence[date] | None = None,
+    patient: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Survey:
+    """The plans of the days that are looked at, and how many there are to look at.
+
+    A person's survey looks at all; a `patient` one at those that a tick has the time for, in turn (see `slices.py`).
+    """
+    wish, lost = Wish(patient=patient), dict[str, GatewayError]()
+    with ExitStack() as stack, noting_outages(job, world, wish, lost):
         gateways = _connected(job, world, stack)
-        wanted: Sequence[date | None] = [None]
-        if job.dated:
-            wanted = days_to_plan(job, world, gateways[job.source.gateway], days)
-        lost: dict[str, GatewayError] = {}
+        found: list[date] | None = None
+        wanted: Iterable[date | None] = [None]
+        total = 1
+        if job.dated and days is not None:
+            wanted = sorted(set(days))
+            total = len(wanted)
+        elif job.dated:
+            found = found_days(job, gateways[job.source.gateway])
+            wanted = every = to_look_at(job, world, found)
+            total = len(every)
+            if patient:
+                wanted = slices_of(job, world, every, clock)
+                stack.callback(wanted.keep)
         plans = [_plan(job, day, world, gateways, lost, wish) for day in wanted]
     _raise_if_nothing_is_left(lost, plans)
-    return plans
+    return Survey(sorted(plans, key=lambda plan: plan.day or date.min), found, total)
 
 
 def publish(
@@ -160,6 +189,7 @@ class _Run:
             row = known.get(copy.name) or day_row(self.world, self.job, day, CopyResult(copy.name, "failed"), None)
             failed = replace(row, state="failed", updated=self.world.now(), run=self.world.run)
             self.world.ledger.write_day(lease, failed)
+        keep_account(self.world, lease, self.job, whole=[(error.gateway or self.job.source.gateway, error)])
         return DayResult(self.job.name, day, "failed", error=str(error))
 
 
@@ -186,8 +216,9 @@ def _plan(
                 copies.append(look_at_copy(copy, gateways[copy.gateway], source.files, day, seen, today))
             except GatewayError as error:
                 lost[copy.name] = error
-    plan = held_back(job, make_plan(job, day, source, copies, remember(job, day, world.ledger)), world, wish)
-    plan = replace(plan, notes=(*plan.notes, *(f"{name}: out of reach: {error}" for name, error in lost.items())))
+    plan = make_plan(job, day, source, copies, remember(job, day, world.ledger))
+    notes = (*plan.notes, *(f"{name}: out of reach: {error}" for name, error in lost.items()))
+    plan = held_back(job, replace(plan, notes=notes, lost=tuple(lost)), world, wish)
     return _without_busy(plan, gateways[job.source.gateway])
 
 
@@ -214,7 +245,7 @@ def _connected(job: Job, world: World, stack: ExitStack, run: _Run | None = None
     for name in {job.source.gateway, *(copy.gateway for copy in job.to)}:
         connected[name] = world.gateways[name].using(
             name=name,
-            retries=job.retries,
+            retries=world.retries or job.retries,
             bandwidth=job.bandwidth,
             fence=run.fence if run else world.fence,
             moved=world.progress.moved,
@@ -233,4 +264,4 @@ def _state_of(results: Sequence[DayResult]) -> tuple[RunState, str | None]:
     return ("partly" if published else "failed"), f"failed: {named}"
 
 
-__all__ = ["LeaseHeld", "LeaseLost", "due", "plan_day", "publish"]
+__all__ = ["LeaseHeld", "LeaseLost", "due", "plan_day", "publish", "survey"]

@@ -67,3 +67,16 @@ class DayPlan:
     def label(self) -> str:
         """The day as in logs and tables: `2026-01-31`, or `-` for a job without days."""
         return self.day.isoformat() if self.day else "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a look at a whole job found: plans, oldest day first.
+
+    `found` are the days that stand at the source, None where it was not asked for them; `total` says how many days
+    there are to look at, which are more than the plans where not all had their turn.
+    """
+
+    plans: list[DayPlan]
+    found: list[date] | None = None
+    total: int = 0
