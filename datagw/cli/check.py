@@ -155,7 +155,8 @@ def _print_reached(reached: list[Reached], early: dict[str, list[date]], unknown
 
 def _print_count(file: JobFile, errors: int) -> None:
     names = ", ".join(str(path) for path in file.paths)
-    jobs, gateways = len(file.jobs) + len(file.broken), sum(name != "local" for name in file.gateways)
+    jobs = len(file.jobs) + len(file.broken)
+    gateways = sum(name not in ("local", "https", "http") for name in file.gateways)
     found = "no errors" if errors == 0 else "1 error" if errors == 1 else f"{errors} errors"
     print_line(
         printable(

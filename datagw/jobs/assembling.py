@@ -9,6 +9,7 @@ from datagw.files import MARKER
 from datagw.gateways.base import Gateway
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
+from datagw.jobs.abilities import unable
 from datagw.jobs.checks import Draft, check
 from datagw.jobs.models import Batch, Copy, Folder, Job, Main, Source, type_of_if_gone
 from datagw.jobs.places import Place
@@ -43,7 +44,8 @@ def assembled(
     templates = [Template.parse(copy.at.path) for copy in table.to]
     pattern = Pattern.parse(table.source.at.path)
     before = len(report.found)
-    for complaint in check(Draft(table, pattern, templates, gateways, wrong, frozenset(own))):
+    draft = Draft(table, pattern, templates, gateways, wrong, frozenset(own))
+    for complaint in (*check(draft), *unable(draft)):
         report.add((*home(str(complaint.path[0])), *complaint.path), complaint.message, complaint.hint)
     used = {table.source.at.gateway, *(copy.at.gateway for copy in table.to)}
     if wrong or len(report.found) > before:

@@ -16,6 +16,7 @@ from datagw.gateways.base import Gateway
 from datagw.gateways.paths.notation import CODES
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
+from datagw.jobs.addresses import SCHEMES
 from datagw.jobs.complaints import Complaint
 from datagw.jobs.problems import nearest_word
 from datagw.jobs.tables import JobTable
@@ -47,7 +48,8 @@ def _gateways_are_declared(draft: Draft) -> Iterator[Complaint]:
     named += [(("to", number), copy.at.gateway) for number, copy in enumerate(draft.table.to)]
     for path, name in named:
         if name not in draft.gateways:
-            known = nearest_word(name, draft.gateways) or f"there are {', '.join(sorted(draft.gateways))}"
+            declared = sorted({*draft.gateways} - {*SCHEMES})
+            known = nearest_word(name, declared) or f"there are {', '.join(declared)}"
             yield Complaint(path, f"there is no gateway {name}; declare it in [gateways.{name}]", known)
 
 

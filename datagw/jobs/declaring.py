@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from datagw import gateways
 from datagw.errors import ConfigError
 from datagw.gateways.base import Gateway
+from datagw.jobs.addresses import SCHEMES
 from datagw.jobs.complaints import complaints
 from datagw.jobs.problems import nearest_word
 from datagw.jobs.quantities import duration, octal, rate, shown
@@ -38,6 +39,8 @@ def declared(name: str, given: object, base: Path, report: Report) -> Gateway | 
     kind: object = table.pop("type", None)
     if name == "local":
         report.add(path, "`local` needs no declaration", "another name, with a root, makes a gateway of a folder")
+    elif name in SCHEMES:
+        report.add(path, f"`{name}://…` needs no declaration", "another name, with a url, makes a gateway of a server")
     elif kind is None:
         report.add((*path, "type"), "is required", f"there are {known}")
     elif kind in LATER_TYPES:

@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from datagw import gateways as places
 from datagw.gateways.base import Gateway
 from datagw.gateways.secrets import Secret
+from datagw.jobs.addresses import SCHEMES
 from datagw.jobs.assembling import assembled
 from datagw.jobs.declaring import declared
 from datagw.jobs.models import Job, Main
@@ -55,7 +57,10 @@ def load(path: Path | None = None, env: Mapping[str, str] | None = None) -> JobF
     _check_defaults(tables, base, report)
     gateways = {name: declared(name, table, base, report) for name, table in tables.gateways.items()}
     gateways["local"] = places.load("local").model_validate({"root": "/"}).using(name="local")
+    for scheme in _schemes_written(tables):
+        gateways[scheme] = places.load("http").model_validate({"url": f"{scheme}://"}).using(name=scheme)
     made = {name: assembled(name, tables, base, main, gateways, report) for name in tables.jobs}
+    named = {name for _, used in made.values() for name in used}
     broken: dict[str, tuple[Problem, ...]] = {}
     for name, (_, used) in made.items():
         reasons = [
@@ -73,7 +78,9 @@ def load(path: Path | None = None, env: Mapping[str, str] | None = None) -> JobF
         state=state,
         main=main,
         gateways={
-            name: gateway for name, gateway in gateways.items() if gateway and not report.under("gateways", name)
+            name: gateway
+            for name, gateway in gateways.items()
+            if gateway and not report.under("gateways", name) and (name in named or name not in SCHEMES)
         },
         jobs={name: job for name, (job, _) in made.items() if job is not None and name not in broken},
         problems=report.sorted(),
@@ -87,10 +94,18 @@ def check_secrets(jobfile: JobFile) -> list[Problem]:
     found: list[Problem] = []
     for name, gateway in jobfile.gateways.items():
         for key in type(gateway).model_fields:
-            value = getattr(gateway, key)
-            if isinstance(value, Secret) and (missing := value.missing()) is not None:
-                found.append(jobfile.report.problem(("gateways", name, key), missing))
+            value: object = getattr(gateway, key)
+            inner = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+            for path, one in (((key,), value), *(((key, part), one) for part, one in inner.items())):
+                if isinstance(one, Secret) and (missing := one.missing()) is not None:
+                    found.append(jobfile.report.problem(("gateways", name, *path), missing))
     return found
+
+
+def _schemes_written(tables: Tables) -> list[str]:
+    """The schemes of the web addresses that stand in the jobs, whatever for."""
+    written = repr(tables.jobs).lower() + repr(tables.defaults).lower()
+    return [scheme for scheme in SCHEMES if f"{scheme}://" in written and scheme not in tables.gateways]
 
 
 def _main(tables: Tables, base: Path, state: Path, report: Report) -> Main:

@@ -42,7 +42,7 @@ IN_A_JOB = [
         for key in "backend config secrets nodes run after records notify filter".split()
     ),
     ('source = { at = "local:/a/", dated_regex = "x" }', "[j] source.dated_regex: not in this version"),
-    ('source = "https://a.example/x.zip"', "[j] source: `https://…` is not in this version"),
+    ('source = "s3://bucket/x.zip"', "[j] source: `s3://…` is not in this version"),
     ('source = "local:/a/"\nto = "s3://bucket/x/"', "[j] to: `s3://…` is not in this version"),
     ('source = "local:/a/%Y%m%d/"\nwhen = "change"', '[j] when: "change" is for a source without days; write "daily"'),
     ('source = "local:/a/%Y%m%d/"\nwhen = "new files"', '[j] when: "new files" is for a source without days'),

@@ -1,0 +1,41 @@
+"""What places cannot do at all, and which key of a job asks for it: known when the job file is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from datagw.jobs.checks import Draft
+from datagw.jobs.complaints import Complaint
+
+
+def unable(draft: Draft) -> Iterator[Complaint]:
+    """Every key that asks for what its gateway has no way to do."""
+    table = draft.table
+    source = draft.gateways.get(table.source.at.gateway)
+    if source is not None:
+        if not source.can("ls"):
+            yield from _unlisted(draft, f"a gateway of type {source.type} cannot be listed")
+        if table.delete_source and not source.can("rm"):
+            yield Complaint(
+                ("delete_source",), f"a gateway of type {source.type} is only read: nothing is deleted there"
+            )
+        for key in ("move_source", "failed_source"):
+            if getattr(table, key) is not None and not source.can("rename"):
+                yield Complaint((key,), f"a gateway of type {source.type} is only read: nothing is moved there")
+    for number, copy in enumerate(table.to):
+        gateway = draft.gateways.get(copy.at.gateway)
+        if gateway is not None and not gateway.can("write"):
+            yield Complaint(("to", number), f"a gateway of type {gateway.type} is only read: no copy can go there")
+
+
+def _unlisted(draft: Draft, why: str) -> Iterator[Complaint]:
+    """A source on such a place is one file, or one for each day since a day that is given."""
+    table, pattern = draft.table, draft.pattern
+    of_day = pattern.filled(date(2024, 1, 31)) if pattern.dated else pattern
+    if table.when == "new files":
+        yield Complaint(("when",), f'{why}, so that new files cannot be found: name one file, and write "change"')
+    elif of_day.exact is None:
+        yield Complaint(("source",), why, "name one file, without `*` and without a slash at the end")
+    elif pattern.dated and table.start == "first" and "start" not in draft.unsure:
+        yield Complaint(("start",), f"is required: {why}, and its oldest day is not to be found", "start = 2026-01-31")
