@@ -21,11 +21,12 @@ from datagw.ledger.receipts import Receipts
 from datagw.ledger.runs import Runs
 from datagw.ledger.schema import bring_up_to_date
 from datagw.ledger.tables import meta
+from datagw.ledger.taken import Taken
 from datagw.ledger.url import parse, shown
 from datagw.ledger.views import Views
 
 
-class Ledger(Runs, Leases, Receipts, Intents, Days, Markers, Sightings, Positions, Attempts, Views):
+class Ledger(Runs, Leases, Receipts, Intents, Days, Markers, Sightings, Positions, Attempts, Taken, Views):
     """The database of what was done. Each call is one transaction; any may raise LedgerError.
 
     Calls that take a lease are fenced by it: in the same transaction it is made sure that the lease still is ours,

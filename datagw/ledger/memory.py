@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, bindparam, select, update
 
 from datagw.ledger.columns import short_hash
 from datagw.ledger.store import Store, chunks, insert_missing, upsert
 from datagw.ledger.tables import positions, sightings
 
+_UNWATCH = (
+    update(sightings)
+    .where(and_(sightings.c.job == bindparam("b_job"), sightings.c.hash == bindparam("b_hash")))
+    .values(seen=None)
+)
+
 
 class Sightings(Store):
-    """The day on which each version of each source was first seen, by (source, content_version): `{date}` in paths."""
+    """When each version of each source was first seen, by (source, content_version): the day, for `{date}` in paths;
+    and, of those that a place tells no good time of, the moment since when they have not changed.
+    """
 
     def first_seen(self, job: str, seen: Iterable[tuple[str, str]], today: date) -> dict[tuple[str, str], date]:
         """The first day of each version; those that are new are put down as seen `today`, in the job's time zone."""
@@ -37,6 +45,32 @@ class Sightings(Store):
         """The first day of those versions that were seen before; nothing is put down."""
         with self.reading() as connection:
             return _known(connection, job, [short_hash(*version) for version in seen])
+
+    def watched(self, job: str) -> dict[tuple[str, str], datetime]:
+        """Since when (UTC) each version that is watched has been seen as it is, look after look."""
+        c = sightings.c
+        wanted = select(c.source, c.content_version, c.seen).where(c.job == job, c.seen.is_not(None))
+        with self.reading() as connection:
+            return {(row.source, row.content_version): row.seen for row in connection.execute(wanted)}
+
+    def watch(
+        self,
+        job: str,
+        begin: Iterable[tuple[str, str]],
+        end: Iterable[tuple[str, str]],
+        now: datetime,
+        today: date,
+    ) -> None:
+        """Versions that are watched from `now` on, and others that no longer are; `today` in the job's time zone."""
+        seen = [
+            {"job": job, "hash": short_hash(*pair), "source": pair[0], "content_version": pair[1], "first_seen": today}
+            for pair in begin
+        ]
+        rows = [{"b_job": job, "b_hash": short_hash(*pair)} for pair in end]
+        with self.writing() as connection:
+            upsert(connection, sightings, [{**row, "seen": now} for row in seen], keep=("first_seen",))
+            if rows:
+                connection.execute(_UNWATCH, rows)
 
 
 class Positions(Store):

@@ -34,8 +34,8 @@ class Receipts(Store):
             found = (_receipt(row) for row in connection.execute(wanted, {"b_job": job, "b_day": day}))
             return {(receipt.copy, receipt.source): receipt for receipt in found}
 
-    def receipts_by_destination(self, job: str, copy: str, destinations: Iterable[str]) -> dict[str, Receipt]:
-        """The newest receipt of each of the destinations that has one, by destination."""
+    def receipts_at(self, job: str, copy: str, destinations: Iterable[str]) -> list[Receipt]:
+        """The current receipts of these destinations, oldest first: one of each source that was published there."""
         asked = set(destinations)
         wanted = _ALL.where(receipts.c.job == job, receipts.c.copy == copy, receipts.c.current)
         with self.reading() as connection:
@@ -44,7 +44,11 @@ class Receipts(Store):
                 for chunk in chunks(asked)
                 for row in connection.execute(wanted.where(receipts.c.hash.in_([short_hash(path) for path in chunk])))
             ]
-        return {receipt.destination: receipt for receipt in found if receipt.destination in asked}
+        return [receipt for receipt in found if receipt.destination in asked]
+
+    def receipts_by_destination(self, job: str, copy: str, destinations: Iterable[str]) -> dict[str, Receipt]:
+        """The newest receipt of each of the destinations that has one, by destination."""
+        return {receipt.destination: receipt for receipt in self.receipts_at(job, copy, destinations)}
 
     def receipts(
         self, job: str | None = None, since: datetime | None = None, day: date | None = None
