@@ -94,6 +94,13 @@ class StagedFile:
     owned: bool = field(default=False)
 
 
+def version_of_stat(found: os.stat_result) -> str:
+    """The version of a file on a local disk, as `RemoteFile.version` tells it, where no claim is needed."""
+    return (
+        f"size:{found.st_size} mtime:{found.st_mtime_ns} inode:{found.st_dev}-{found.st_ino} ctime:{found.st_ctime_ns}"
+    )
+
+
 def kind_of_mode(mode: int) -> type_of_entry:
     """The kind that POSIX mode bits tell."""
     if stat.S_ISREG(mode):

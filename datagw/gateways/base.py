@@ -171,6 +171,15 @@ class Gateway(BaseModel, Hooks):
                 yield from self.ls(entry.path, recursive=True)
 
     @final
+    def ls_unknown(self, folder: str, known: dict[str, str]) -> list[RemoteFile]:
+        """The entries of a folder, in no order, but for files whose version is the one in `known`, by path.
+
+        What was found as it is known leaves `known`, so that what is left there at the end is gone, or is another.
+        """
+        folder = safe_path(folder)
+        return self.attempt(folder, lambda s: self._ls_unknown(s, folder, known))
+
+    @final
     def stat(self, path: str) -> RemoteFile:
         """What the place says of one path, symlinks not followed."""
         path = safe_path(path)

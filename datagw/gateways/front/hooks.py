@@ -15,6 +15,14 @@ from datagw.gateways.front.live import Session
 from datagw.gateways.front.reading import Reading, Rename
 
 
+def seen_again(known: dict[str, str], path: str, version: str) -> bool:
+    """Whether a file is the one that is known; then it is taken out of what is known."""
+    if known.get(path) != version:
+        return False
+    del known[path]
+    return True
+
+
 class Hooks:
     """What a driver writes. Batches answer in the order asked; an error takes its file's place, an outage is raised."""
 
@@ -71,6 +79,11 @@ class Hooks:
     def _read_on(self, session: Any, file: RemoteFile, offset: int) -> Iterator[bytes]:
         """The rest of a file; Changed where the place can tell that it is another version by now."""
         return self._read(session, file.path, offset)
+
+    def _ls_unknown(self, session: Any, folder: str, known: dict[str, str]) -> list[RemoteFile]:
+        """The entries of a folder but for the files whose version is the known one; these leave `known`."""
+        entries = list(self._ls(session, folder))
+        return [entry for entry in entries if entry.kind != "file" or not seen_again(known, entry.path, entry.version)]
 
     # ---- batches: a driver that can pipeline writes its own
 
