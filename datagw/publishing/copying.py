@@ -73,7 +73,8 @@ class CopyWork:
                 receipts.append(self._receipt(action.source, action.destination, found[0], found[1], entry))
             else:
                 differing.append(self._replaceable(action, entry))
-        self.world.ledger.write_receipts(self.lease, receipts)
+        if receipts:
+            self.world.ledger.write_receipts(self.lease, receipts)
         for receipt in receipts:
             self._keep(receipt, "adopted")
         self.adopted += len(receipts)
@@ -239,7 +240,8 @@ class CopyWork:
     def failed(self, path: str, error: GatewayError | str) -> None:
         """Puts one file's failure on record, in the ledger and for the result."""
         text = str(error)
-        self.failures.append(FileFailure(self.copy.name, path, text))
+        unanswered = (error.gateway or self.gateway.name) if isinstance(error, Unavailable) else ""
+        self.failures.append(FileFailure(self.copy.name, path, text, unanswered))
         self.world.log.error("%s: %s", self.copy.name, text)
         row = FailureRow(self.job.name, self.day, self.copy.name, path, text, self.world.now(), self.world.run)
         self.world.ledger.write_failures([row])

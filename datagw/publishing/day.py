@@ -8,11 +8,13 @@ from datetime import date
 
 from datagw.errors import Denied, GatewayError, NotFound
 from datagw.files import RemoteFile, StagedFile, parent
+from datagw.gateways.base import Gateway
+from datagw.ledger import MarkerRow
 from datagw.publishing.books import Books
 from datagw.publishing.copying import CopyWork, local_hashes
 from datagw.publishing.freeing import Freeing, remove_empty_folders
 from datagw.publishing.looking import in_place, look_at_copy, look_at_source, remember
-from datagw.publishing.markers import copy_marker, is_orphaned, remove_marker, set_marker, source_marker
+from datagw.publishing.markers import copy_marker, is_orphaned, marker_row, remove_marker, set_marker, source_marker
 from datagw.publishing.patience import held_back
 from datagw.publishing.planning import SourceSight, make_plan
 from datagw.publishing.plans import Action, DayPlan
@@ -42,7 +44,7 @@ class DayWork(Books):
             self._say("missing: no such day at the source")
             return self._result("missing")
         if plan.due:
-            self._write_rows("unfinished")
+            self._open_the_books(self._markers_to_come(plan))
             self._take_over_markers()
         self._apply(plan, sight)
         return self._conclude(plan, sight)
@@ -74,6 +76,7 @@ class DayWork(Books):
 
     def _plan(self, sight: SourceSight) -> DayPlan:
         known = remember(self.job, self.day, self.world.ledger)
+        self.loose = known.loose is not None
         plan = make_plan(self.job, self.day, sight, [w.sight for w in self.works.values()], known, self.wish)
         plan = held_back(self.job, plan, self.world, self.wish)
         self.notes.extend(plan.notes)
@@ -142,11 +145,31 @@ class DayWork(Books):
             there = copy_marker(work.copy, self.day)
             with self._surviving(name):
                 if there is not None and is_orphaned(work.gateway, there, self.job, ledger):
-                    set_marker(self.world, self.lease, self.job, self.day, name, work.gateway, there)
+                    self._mark(name, work.gateway, there)
+
+    def _markers_to_come(self, plan: DayPlan) -> dict[str, MarkerRow]:
+        """Those that this plan is sure to need, by copy."""
+        paths = {
+            name: copy_marker(work.copy, self.day) for name, work in self.works.items() if any(plan.of("send", name))
+        }
+        if paths and self.job.delete_source and not self.partial:
+            paths[""] = source_marker(self.job, self.day)
+        places = {"": self.source, **{name: work.gateway for name, work in self.works.items()}}
+        return {
+            name: marker_row(self.world, self.job, self.day, name, places[name], path)
+            for name, path in paths.items()
+            if path is not None
+        }
+
+    def _mark(self, name: str, gateway: Gateway, path: str) -> bool:
+        if name not in self.marked:
+            self.marked[name] = marker_row(self.world, self.job, self.day, name, gateway, path)
+            self.world.ledger.add_marker(self.lease, self.marked[name])
+        return set_marker(self.world, self.lease, self.job, self.marked[name], gateway)
 
     def _mark_source(self, path: str) -> bool:
         try:
-            return set_marker(self.world, self.lease, self.job, self.day, "", self.source, path)
+            return self._mark("", self.source, path)
         except Denied as error:  # a disk that has become read-only is the last to be left alone with its files
             self._not_freed(path, error)
             return False
@@ -159,7 +182,7 @@ class DayWork(Books):
             there = copy_marker(work.copy, self.day)
             if there is not None and sends[name]:
                 with self._surviving(name):
-                    if set_marker(self.world, self.lease, self.job, self.day, name, work.gateway, there):
+                    if self._mark(name, work.gateway, there):
                         standing.append(work.gateway.shown(there))
         if standing:
             self._say("markers set: %s", ", ".join(standing))
@@ -203,15 +226,17 @@ class DayWork(Books):
             self._look_again(sight)
         if not sight.there and plan.due:
             self.late[""] = "its folder is gone before all of it was on record; nothing is taken for empty"
+        standing = self.world.ledger.markers_on(self.job.name, self.day) if self._clean else []
         if self._clean:
-            self._remove_markers(source=False)
+            self._remove_markers([row for row in standing if row.copy != ""])
         if self.job.delete_source and not (self.partial or self.dead or self.errors or "" in self.late):
             self._free(sight)
         if self._clean and not self.partial:
-            self._remove_markers(source=True)
+            self._remove_markers([row for row in standing if row.copy == ""])
         result = self._result(None)
-        if plan.due:
-            self._write_rows(None)
+        if plan.due or self.unmarked:
+            self._close_the_books(result.copies.values() if plan.due else ())
+        self._keep_account(plan, [file.claim for file in sight.files])
         if self._clean:
             self._tidy()
         for line in self.late.values():
@@ -230,16 +255,17 @@ class DayWork(Books):
             if before.get(path) != file.claim.version and path not in self.late:
                 self.late[path] = f"{path}: {'changed' if path in before else 'came'} while the day was sent"
 
-    def _remove_markers(self, *, source: bool) -> None:
-        for row in self.world.ledger.markers_on(self.job.name, self.day):
-            if (row.copy == "") != source or (self.partial and row.copy not in self.names):
+    def _remove_markers(self, rows: Sequence[MarkerRow]) -> None:
+        for row in rows:
+            if self.partial and row.copy not in self.names:
                 continue
             if row.gateway in self.gateways:
                 with self._surviving(row.copy):
                     remove_marker(self.world, self.lease, row, self.gateways[row.gateway])
+                    self.unmarked.append(row)
                     self._say("marker removed: %s", self.gateways[row.gateway].shown(row.path))
             else:
-                self.world.ledger.remove_marker(self.lease, row)
+                self.unmarked.append(row)
                 self._say("%s:%s: the job has left this place; look for a marker there", row.gateway, row.path)
 
     def _free(self, sight: SourceSight) -> None:

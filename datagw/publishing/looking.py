@@ -42,7 +42,7 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger,
         if day is None:
             raise
         return SourceSight(there=False, place=gateway.place)
-    known = {intent.part for intent in ledger.intents(job.name, day, "")}
+    known = {intent.part for intent in ledger.intents(job.name, day, "")} if notes else set[str]()
     wanted = re.compile(source.regex) if source.regex else None
     odd: list[RemoteFile] = []
     files: list[SourceFile] = []
@@ -121,6 +121,11 @@ def listed(gateway: Gateway, folder: str) -> dict[str, RemoteFile]:
 
 def remember(job: Job, day: date | None, ledger: Ledger) -> Remembered:
     """What the ledger knows of the day."""
+    with ledger.looking():
+        return _remembered(job, day, ledger)
+
+
+def _remembered(job: Job, day: date | None, ledger: Ledger) -> Remembered:
     copies = {copy.name for copy in job.to}
     recorded = {row.copy: row.state for row in ledger.days_on(job.name, day) if row.copy in copies}
     loose = None

@@ -45,10 +45,14 @@ def waiting_for(job: Job, day: date | None, gateway: Gateway, ledger: Ledger) ->
     return f"{path}: a marker of {whose} stands in the source: not complete yet"
 
 
-def set_marker(world: World, lease: Lease, job: Job, day: date | None, copy: str, gateway: Gateway, path: str) -> bool:
-    """Writes our marker, row first; False where a foreign one stands at a destination, which stays."""
-    row = MarkerRow(job.name, day, copy, gateway.name, path, world.run, world.now())
-    world.ledger.add_marker(lease, row)
+def marker_row(world: World, job: Job, day: date | None, copy: str, gateway: Gateway, path: str) -> MarkerRow:
+    """What the ledger is told of a marker before it is put."""
+    return MarkerRow(job.name, day, copy, gateway.name, path, world.run, world.now())
+
+
+def set_marker(world: World, lease: Lease, job: Job, row: MarkerRow, gateway: Gateway) -> bool:
+    """Writes our marker, which is on record; False where a foreign one stands at a destination, which stays."""
+    path = row.path
     held = _read(gateway, path)
     if held is not None and held.get("ledger") != world.ledger.id:
         if not _is_orphan(held, job):
@@ -67,7 +71,7 @@ def is_orphaned(gateway: Gateway, path: str, job: Job, ledger: Ledger) -> bool:
 
 
 def remove_marker(world: World, lease: Lease, row: MarkerRow, gateway: Gateway) -> None:
-    """Takes our marker away, unless another day or job of this ledger still needs it there; file first, row last."""
+    """Takes our marker away, unless another day or job of this ledger still needs it there; its row is to go next."""
     lease.check()
     others = [
         other
@@ -79,7 +83,6 @@ def remove_marker(world: World, lease: Lease, row: MarkerRow, gateway: Gateway) 
     for error in gateway.rm_many([*([row.path] if mine else []), _part(world, row)]):
         if error is not None and not isinstance(error, NotFound):
             raise error
-    world.ledger.remove_marker(lease, row)
 
 
 def _part(world: World, row: MarkerRow) -> str:

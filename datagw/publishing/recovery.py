@@ -28,6 +28,8 @@ def recover(
 ) -> None:
     """Puts the day in order before it is planned again. An outage of one place leaves its intents for the next run."""
     intents = world.ledger.intents(job.name, day)
+    if not intents:
+        return
     _recover_asides(world, lease, source, [intent for intent in intents if intent.copy == ""])
     every = {"", *(copy.name for copy in job.to)}
     _forget(world, lease, [intent for intent in intents if intent.copy not in every], copies)
@@ -126,12 +128,14 @@ def remove_unclaimed_parts(
         for path, entry in sight.entries.items()
         if is_own_name(path) and path.endswith(".part") and now - (entry.mtime_ns or now) > _STALE_AFTER
     }
-    nobodys = old - world.ledger.claimed(gateway.name, old)
+    nobodys = old - world.ledger.claimed(gateway.name, old) if old else old
     stale = sorted((nobodys | set(mine)) - claimed)
     for path, error in zip(stale, gateway.rm_many(stale), strict=True):
         if error is not None and not isinstance(error, NotFound):
             world.log.warning("%s: a part that is not needed any more cannot be removed: %s", path, error)
-    world.ledger.forget_intents(lease, [mine[path] for path in stale if path in mine])
+    forget = [mine[path] for path in stale if path in mine]
+    if forget:
+        world.ledger.forget_intents(lease, forget)
 
 
 def _receipt(world: World, intent: Intent, final: RemoteFile, how: str, place: str) -> Receipt:
