@@ -96,7 +96,8 @@ def check_secrets(jobfile: JobFile) -> list[Problem]:
         for key in type(gateway).model_fields:
             value: object = getattr(gateway, key)
             inner = cast("dict[str, object]", value) if isinstance(value, dict) else {}
-            for path, one in (((key,), value), *(((key, part), one) for part, one in inner.items())):
+            every: list[tuple[tuple[str, ...], object]] = [((key,), value)]
+            for path, one in [*every, *(((key, part), one) for part, one in inner.items())]:
                 if isinstance(one, Secret) and (missing := one.missing()) is not None:
                     found.append(jobfile.report.problem(("gateways", name, *path), missing))
     return found

@@ -12,13 +12,16 @@ from datagw.ledger import Ledger
 from datagw.publishing.calendar import CalendarDay, calendar
 from datagw.publishing.looking import require_root
 from datagw.publishing.markers import waiting_for
+from datagw.publishing.unlisted import possible_days
 from datagw.publishing.world import World
 
 _FIRST = "first"
 
 
 def found_days(job: Job, gateway: Gateway) -> list[date]:
-    """The days that stand at the source, oldest first. Raises where it cannot be listed."""
+    """The days that stand at the source, oldest first; those that may, on a place without listings. An outage raises."""
+    if not gateway.can("ls"):
+        return possible_days(job)
     require_root(job, gateway)
     try:
         return sorted({day for day, _ in job.source.pattern.discover(gateway.ls, hidden=job.source.hidden)})
@@ -74,6 +77,8 @@ def calendar_of(
     waiting: Collection[date] = (),
 ) -> list[CalendarDay]:
     """The calendar, with what the ledger knows; for `found` and the others see `calendar`. No gateway is asked."""
+    if not world.gateways[job.source.gateway].can("ls"):
+        found = None
     rows = world.ledger.days(job.name)
     first = known_first_day(job, world.ledger)
     return calendar(job, rows, found, world.now(), first=first, since=since, until=until, waiting=waiting)

@@ -20,6 +20,7 @@ from datagw.jobs import Copy, Job, Source
 from datagw.ledger import Ledger
 from datagw.publishing.markers import copy_marker, waiting_for
 from datagw.publishing.planning import CopySight, Remembered, SourceFile, SourceSight
+from datagw.publishing.unlisted import entries
 
 _SKEW = 60 * 1_000_000_000  # ns by which a place's clock may be ahead of ours
 
@@ -31,7 +32,7 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger,
     notes: list[str] = []
 
     def ls(folder: str) -> Iterator[RemoteFile]:
-        for entry in gateway.ls(folder):
+        for entry in entries(job, day, gateway, folder):
             if is_own_name(entry.path) and entry.path.endswith(".aside"):
                 notes.append(f"{entry.path}: put aside by a run that nobody remembers; look at it, then rename it back")
             yield entry
@@ -53,7 +54,7 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger,
         elif entry.name != job.marker and _takes(source, claim.size):
             relative = pattern.relative(entry.path, day)
             if wanted is None or wanted.fullmatch(relative):
-                files.append(SourceFile(claim, relative))
+                files.append(SourceFile(claim, gateway.named(relative)))
     if pattern.exact and not (files or odd) and not ledger.current_receipts(job.name, day):
         raise gateway.placed(NotFound("the source file is not there", path=pattern.exact))
     return SourceSight(
@@ -70,7 +71,7 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger,
 def _folder_stands(job: Job, day: date | None, gateway: Gateway) -> bool:
     """Whether a day without files has a folder all the same, once its base has been listed; dated files have none."""
     pattern = job.source.pattern
-    if day is None or pattern.name_codes():
+    if day is None or pattern.name_codes() or not gateway.can("ls"):
         return day is None
     if pattern.folder_is_the_days:
         return True
@@ -80,6 +81,8 @@ def _folder_stands(job: Job, day: date | None, gateway: Gateway) -> bool:
 
 def require_root(job: Job, gateway: Gateway) -> None:
     """Raises where the source root is not there: an unmounted disk is no empty folder."""
+    if not gateway.can("ls"):
+        return  # it shows no folders either; the look at the file itself will tell
     root = job.source.pattern.root
     try:
         found = gateway.stat(root)
