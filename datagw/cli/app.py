@@ -17,6 +17,7 @@ COMMANDS = {
     "run": "run",
     "jobs": "jobs",
     "history": "history",
+    "days": "days",
     "ls": "ls",
     "trust": "trust",
     "dev": "dev",
@@ -24,7 +25,6 @@ COMMANDS = {
     "serve": "later",
     "apply": "later",
     "copy": "later",
-    "days": "later",
 }
 
 

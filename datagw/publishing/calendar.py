@@ -62,16 +62,6 @@ class CalendarDay:
         """The worst of its copies' states."""
         return worst_of(copy.state for copy in self.copies)
 
-    @property
-    def files(self) -> int:
-        """The files that are proven at every copy, as far as numbers tell."""
-        return min(copy.files for copy in self.copies)
-
-    @property
-    def bytes(self) -> int:
-        """Their size."""
-        return min(copy.bytes for copy in self.copies)
-
     def at(self, copy: str) -> CopyOfDay:
         """What it has come to at one copy."""
         return next(one for one in self.copies if one.copy == copy)
@@ -171,7 +161,7 @@ def described(days: Sequence[date], most: int = 20) -> str:
 
 WHAT_TO_DO: Mapping[StateOfDay, str] = {
     "failed": "put right what the error says; the next run tries again",
-    "late": "it is there, and nobody sent it: is datagw running, is its switch on?",
+    "late": "there, and nobody sent it: is datagw at work, is the switch on?",
     "unfinished": "the next run goes on with it",
     "waiting": "whoever writes there has left a marker; it is sent when that is gone",
     "unknown": "the source cannot be listed now",
