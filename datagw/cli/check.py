@@ -42,7 +42,8 @@ def command(settings: Settings, connect: bool) -> int:
 
     file = job_file(settings)
     secrets = check_secrets(file)
-    reached = [try_gateway(file, name) for name in sorted(file.gateways)] if connect else []
+    declared = sorted({*file.gateways} - {"https", "http"})  # web addresses are looked at as the sources that they are
+    reached = [try_gateway(file, name) for name in declared] if connect else []
     early, unknown = days_before_start(file) if connect else ({}, {})
     if settings.json:
         print_json(
@@ -97,6 +98,8 @@ def days_before_start(file: JobFile) -> tuple[dict[str, list[date]], dict[str, s
         try:
             with file.gateways[source].using(name=source, retries=RetryPolicy(max=0)) as gateway:
                 require_root(job, gateway)
+                if (path := job.source.pattern.exact) is not None and not gateway.can("ls"):
+                    gateway.stat(path)
                 if isinstance(job.start, date) and job.dated:
                     start = job.start
                     early[job.name] = [day for day in found_days(job, gateway) if day < start]

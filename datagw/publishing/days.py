@@ -19,7 +19,7 @@ _FIRST = "first"
 
 
 def found_days(job: Job, gateway: Gateway) -> list[date]:
-    """The days that stand at the source, oldest first; those that may, on a place without listings. An outage raises."""
+    """The days that stand at the source, oldest first; where none are listed, those that may. An outage raises."""
     if not gateway.can("ls"):
         return possible_days(job)
     require_root(job, gateway)

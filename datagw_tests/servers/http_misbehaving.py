@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
+import ssl
 import struct
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple, Self
 
 
@@ -60,16 +62,22 @@ class Misbehaving:
     """Answers each path with the replies that were laid out for it, in their order; the last one stays.
 
     `head` and `get` lay out; a path without any is 404. Each connection carries one answer. `asked` has all requests.
+    With a `certificate` (and its key, in one PEM file) it speaks TLS.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
+        self._tls: ssl.SSLContext | None = None
+        if certificate is not None:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(certificate)
+        self.connections = 0
         self.asked: list[Asked] = []
         self._replies: dict[tuple[str, str], list[Reply]] = defaultdict(list)
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.port}"
         self._threads: list[threading.Thread] = []
 
     def head(self, path: str, *replies: Reply) -> None:
@@ -108,6 +116,7 @@ class Misbehaving:
                 sock, _ = self._listening.accept()
             except OSError:
                 return
+            self.connections += 1
             thread = threading.Thread(target=self._serve, args=(sock,), name="misbehaving", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -116,6 +125,8 @@ class Misbehaving:
         with sock:
             try:
                 sock.settimeout(10)
+                if self._tls is not None:
+                    sock = self._tls.wrap_socket(sock, server_side=True)
                 request = _read(sock)
                 if request is None:
                     return

@@ -36,6 +36,7 @@ class Asking:
         self._session = requests.Session()
         self._session.headers.clear()
         self._session.auth = _no_netrc
+        self._session.get_redirect_target = _no_target
         self._home = home
         self._secret = dict(secret)
         self._headers = dict(headers)
@@ -125,6 +126,10 @@ def same_server(home: str, url: str) -> bool:
 def _no_netrc(request: Any) -> Any:
     """Credentials are those of the job file, and none else."""
     return request
+
+
+def _no_target(response: Any) -> None:
+    """Redirects are followed here; requests would read their whole bodies, and send custom headers to anybody."""
 
 
 def client() -> Any:
