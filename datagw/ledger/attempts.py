@@ -1,4 +1,4 @@
-"""Attempts: what failed last time, how often in a row and when, so that it is not tried again at once, nor forgotten."""
+"""Attempts: what failed last time, how often in a row, and when; so that it is neither tried at once nor forgotten."""
 
 from __future__ import annotations
 

@@ -23,11 +23,15 @@ class FileRow:
 
 @dataclass(frozen=True, slots=True)
 class FileFailure:
-    """One file that could not be published: what happened and, in the same sentence, what to do."""
+    """One file that could not be published: what happened and, in the same sentence, what to do.
+
+    `unanswered` names the gateway that did not answer, where that was the reason.
+    """
 
     copy: str
     source: str
     error: str
+    unanswered: str = ""
 
 
 @dataclass(frozen=True, slots=True)

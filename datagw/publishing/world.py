@@ -11,6 +11,7 @@ from typing import Protocol
 
 from datagw.errors import Aborted
 from datagw.gateways.base import Gateway
+from datagw.gateways.front.retries import RetryPolicy
 from datagw.ledger import Ledger
 
 
@@ -49,7 +50,8 @@ class World:
     """The surroundings of a run.
 
     `tmp_dir` is where this run stages (its own folder, removed by whoever made the world); `run` is the id that its
-    receipts carry (Dagster's run id, or a fresh one); `should_abort` is asked at least once a second.
+    receipts carry (Dagster's run id, or a fresh one); `should_abort` is asked at least once a second; `retries` take
+    the place of the job's own, where somebody does not want to wait for them.
     """
 
     ledger: Ledger
@@ -60,6 +62,7 @@ class World:
     should_abort: Callable[[], bool] = lambda: False
     progress: Progress = field(default_factory=NoProgress)
     now: Callable[[], datetime] = _now
+    retries: RetryPolicy | None = None
 
     def fence(self) -> None:
         """Raises Aborted once somebody has asked for the end."""
