@@ -5,14 +5,12 @@ A version is the server's ETag, else Last-Modified and size, else the SHA-256 of
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import re
+import time
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
-from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 from typing_extensions import override
 
 from datagw import __version__
@@ -20,15 +18,13 @@ from datagw.errors import Changed, ConfigError, GatewayError, Rejected, Unavaila
 from datagw.files import RemoteFile
 from datagw.gateways.base import Gateway
 from datagw.gateways.secrets import Secret, TextOrSecret
-from datagw.gateways.web import asking
+from datagw.gateways.web import addresses, asking, credentials
 from datagw.gateways.web.answers import Answer, condition, is_digest
 from datagw.gateways.web.asking import Asking, host_of
 
-ANY_SERVER = ("https://", "http://")
 _NO_HEAD = {400, 403, 405, 501}  # what servers answer that know GET alone
-_REACHED = {403, 404, 405, 410, 501}  # what a base may answer whose files are there all the same
-_SECRET_NAME = re.compile(r"auth|cookie|key|pass|pwd|secret|sig|token", re.IGNORECASE)
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_REFUSED = {401, 407}
+_JUST = 5.0  # seconds for which a whole content that was read counts as a look
 _MOST_SIZES = 10_000
 
 
@@ -57,39 +53,26 @@ class Http(Gateway):
     @field_validator("url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        if value in ANY_SERVER:
-            return value
-        try:
-            parts = urlsplit(value)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            raise ValueError("is no web address") from None
-        if parts.scheme not in ("http", "https") or not host or re.search(r"[\s\x00-\x1f\x7f\\]", value):
-            raise ValueError('is a web address, as in "https://data.example.org/exports"')
-        if "@" in parts.netloc:
-            raise ValueError('credentials do not stand in the address: username = "…", password = { env = "NAME" }')
-        if parts.query or parts.fragment:
-            raise ValueError("has neither query nor fragment; a query is given by `params`")
-        return value.rstrip("/")
+        return addresses.checked(value)
 
-    @field_validator("headers", "params")
+    @field_validator("token")
     @classmethod
-    def _hide_secrets(cls, value: dict[str, str | Secret]) -> dict[str, str | Secret]:
-        for name, one in value.items():
-            if isinstance(one, str) and _SECRET_NAME.search(name):
-                raise ValueError(f'{name} is a secret: write {{ env = "NAME" }} or {{ file = "/run/secrets/name" }}')
+    def _is_the_only_one(cls, value: Secret | None, info: ValidationInfo) -> Secret | None:
+        if value is not None and (info.data.get("password") or info.data.get("username")) is not None:
+            raise ValueError("either a token, or username and password")
         return value
 
     @field_validator("headers")
     @classmethod
     def _are_headers(cls, value: dict[str, str | Secret]) -> dict[str, str | Secret]:
-        for name, one in value.items():
-            if not _TOKEN.fullmatch(name):
-                raise ValueError("the name of a header holds letters, digits and `-`")
-            if name.lower() in ("range", "if-range", "accept-encoding", "host", "content-length"):
-                raise ValueError(f"the header {name} is datagw's own business")
-            if isinstance(one, str) and (wrong := _wrong_header(name, one)):
-                raise ValueError(wrong)
+        credentials.check_hidden(value)
+        credentials.check_headers(value)
+        return value
+
+    @field_validator("params")
+    @classmethod
+    def _are_hidden(cls, value: dict[str, str | Secret]) -> dict[str, str | Secret]:
+        credentials.check_hidden(value)
         return value
 
     # ---- names
@@ -97,7 +80,7 @@ class Http(Gateway):
     @property
     def _any_server(self) -> bool:
         """Whether paths are whole addresses without their scheme, written as in a URL."""
-        return self.url in ANY_SERVER
+        return self.url in addresses.ANY_SERVER
 
     @property
     @override
@@ -106,27 +89,23 @@ class Http(Gateway):
 
     @override
     def link(self, path: str) -> str:
-        return _masked(self.url + path) if self._any_server else self._address(path)
+        return addresses.masked(self._address(path))
 
     @override
     def shown(self, path: str) -> str:
-        return _masked(self.url + path) if self._any_server else super().shown(path)
+        return self.link(path) if self._any_server else super().shown(path)
 
     @override
     def named(self, relative: str) -> str:
-        if not self._any_server:
-            return relative
-        folder, slash, name = relative.rpartition("/")
-        return folder + slash + (unquote(name.partition("?")[0]).replace("/", "_").replace("\0", "_") or "index")
+        return addresses.file_name(relative) if self._any_server else relative
 
     def _address(self, path: str) -> str:
         """The address of a path, without the query of `params`."""
-        if self._any_server:
-            return self.url + path
-        whole = "/".join(part for part in (self.root.strip("/"), path) if part)
-        return f"{self.url}/{quote(whole.encode('utf-8', 'surrogateescape'))}"
+        return self.url + path if self._any_server else addresses.below(self.url, self.root, path)
 
-    # ---- the session
+    def _asked(self, session: Asking, path: str) -> str:
+        address = self._address(path)
+        return f"{address}?{session.query}" if session.query else address
 
     @override
     def _session(self) -> Asking:
@@ -134,26 +113,13 @@ class Http(Gateway):
             requests = asking.client()
         except ImportError:
             raise ConfigError("a gateway of type http needs a library: pip install 'datagw[http]'") from None
-        secret = {name: _revealed(one) for name, one in self.headers.items()}
-        if self.token is not None:
-            secret["Authorization"] = f"Bearer {self.token.reveal()}"
-        elif self.username is not None or self.password is not None:
-            password = self.password.reveal() if self.password is not None else ""
-            pair = f"{self.username or ''}:{password}".encode()
-            secret["Authorization"] = f"Basic {base64.b64encode(pair).decode('ascii')}"
-        for name, value in secret.items():
-            if wrong := _wrong_header(name, value):
-                raise ConfigError(wrong)
+        agent = self.user_agent or f"datagw/{__version__}"
         return Asking(
             requests,
             home=self.url,
-            secret=secret,
-            query=urlencode({name: _revealed(one) for name, one in self.params.items()}),
-            headers={
-                "Accept": "*/*",
-                "Accept-Encoding": "identity",
-                "User-Agent": self.user_agent or f"datagw/{__version__}",
-            },
+            secret=credentials.headers(self.headers, self.username, self.password, self.token),
+            headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": agent},
+            query=credentials.query(self.params),
             timeout=self.timeout,
             fence=self.live.fence,
             warn=lambda text: self.live.log.warning("%s: %s", self.name, text),
@@ -165,15 +131,17 @@ class Http(Gateway):
     def _stat(self, session: Asking, path: str) -> RemoteFile:
         if not path:
             return self._reached(session)
-        known = session.just_read.pop(path, None)
-        return known if known is not None else self._looked_at(session, path)
+        known, when = session.just_read.pop(path, (None, 0.0))
+        if known is not None and time.monotonic() - when < _JUST:
+            return known
+        return self._looked_at(session, path)
 
     def _reached(self, session: Asking) -> RemoteFile:
         """The base: whatever the server says of it, it is there if the server answers and lets us in."""
         if not self._any_server:
             with session.ask("HEAD", self._asked(session, "")) as answer:
                 refusal = answer.refusal()
-                if refusal is not None and answer.status not in _REACHED:
+                if refusal is not None and (answer.status in _REFUSED or isinstance(refusal, Unavailable)):
                     raise refusal
         return RemoteFile("", kind="folder")
 
@@ -211,6 +179,8 @@ class Http(Gateway):
         """The claim that takes a look at the whole content: its size, and its hash where there is no version."""
         digest, size = hashlib.sha256(), 0
         for block in self._body(session, answer):
+            for limiter in self.live.limiters:
+                limiter.take(len(block))
             self.live.fence()
             digest.update(block)
             size += len(block)
@@ -269,7 +239,7 @@ class Http(Gateway):
         if digest is not None:
             if f"sha256:{digest.hexdigest()}" != file.etag:
                 raise Changed("the file changed while it was read", path=file.path)
-            session.just_read[file.path] = file  # so the look that follows need not read it again
+            session.just_read[file.path] = file, time.monotonic()  # so the look that follows need not read it again
 
     def _content(self, session: Asking, path: str, file: RemoteFile | None = None, offset: int = 0) -> Iterator[bytes]:
         """The content from `offset` on, to the end that was told, and not a byte less or more."""
@@ -322,27 +292,6 @@ class Http(Gateway):
                 raise
             raise ours from None
 
-    def _asked(self, session: Asking, path: str) -> str:
-        address = self._address(path)
-        return f"{address}?{session.query}" if session.query else address
-
     @override
     def _translate(self, error: BaseException) -> GatewayError | None:
         return None  # `Asking` has done so, for what is raised there may hold secrets
-
-
-def _revealed(value: str | Secret) -> str:
-    return value.reveal() if isinstance(value, Secret) else value
-
-
-def _wrong_header(name: str, value: str) -> str:
-    """What keeps the header from being sent; nothing if it can be. The value, which may be a secret, is not told."""
-    if re.search(r"[^\t\x20-\x7e\xa0-\xff]", value):
-        return f"the value of the header {name} holds what a header cannot carry"
-    return f"the value of the header {name} begins or ends with a blank" if value != value.strip() else ""
-
-
-def _masked(url: str) -> str:
-    """A URL as it may be shown: the values of its query, which may be secrets, are left out."""
-    address, mark, query = url.partition("?")
-    return address + mark + re.sub(r"(^|&)([^=&]*=)?[^&]*", r"\1\2…", query) if mark else address

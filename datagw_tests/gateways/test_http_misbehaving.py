@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import sys
 import threading
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -362,6 +364,31 @@ def test_a_file_whose_bytes_have_no_name_starts_again(
     assert {one.headers.get("range") for one in server.asked} == {None}
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_large_file_takes_no_more_memory_than_a_small_one(
+    server: Misbehaving, gateway: Http, folder: Path, chunked: bool
+):
+    block, count = bytes(1_000_000), 100
+    kind = {"Transfer-Encoding": "chunked"} if chunked else {"Content-Length": count * len(block)}
+
+    def large(asked: Asked, line: Line) -> None:
+        line.send(told(200, {"ETag": '"1"', **kind}))
+        for _ in range(count if asked.method == "GET" else 0):
+            line.send(b"%x\r\n%s\r\n" % (len(block), block) if chunked else block)
+        if chunked:
+            line.send(b"0\r\n\r\n")
+
+    server.both("/f", large)
+    tracemalloc.start()
+    try:
+        staged = gateway.get(gateway.stat("f"), folder)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert staged.local.stat().st_size == count * len(block)
+    assert peak < 12_000_000
+
+
 def test_a_server_that_never_gets_further_is_given_up(server: Misbehaving, gateway: Http, folder: Path):
     server.head("/f", file(BIG, ETag='"1"'))
     server.get("/f", cut(BIG, 2_000_000, ETag='"1"'))
@@ -433,3 +460,19 @@ def test_nobody_at_home_is_an_outage():
         with Http(url=url, timeout=5).using(retries=ONCE) as gateway, pytest.raises(Unavailable) as error:
             gateway.stat("f")
         assert says(str(error.value)), str(error.value)
+
+
+def test_check_reaches_the_server_and_is_let_in(server: Misbehaving, gateway: Http):
+    for code in (200, 302, 400, 403, 404, 405):
+        server.head("/", status(code))
+        gateway.check(write=False)
+    for code, kind in ((401, Denied), (407, Denied), (500, Unavailable)):
+        server.head("/", status(code))
+        with pytest.raises(kind):
+            gateway.check(write=False)
+
+
+def test_without_its_library_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "requests", None)
+    with Http(url="http://127.0.0.1").using() as gateway, pytest.raises(Denied, match=r"pip install 'datagw\[http\]'"):
+        gateway.stat("f")

@@ -141,6 +141,10 @@ def test_what_a_web_server_cannot_do_is_refused_when_the_job_file_is_loaded(read
         ('headers = { "a b" = "x" }', "headers: the name of a header holds"),
         ('headers = { Accept = "a\\nb" }', "headers: the value of the header Accept holds what a header cannot carry"),
         ('headers = { Range = "bytes=1-" }', "headers: the header Range is datagw's own business"),
+        (
+            'username = "u"\ntoken = { env = "HUNTER" }',
+            "token: either a token, or username and password",
+        ),
         ('params = { token = "hunter2" }', "params: token is a secret: write { env ="),
         ('proxy = "http://127.0.0.1:3128"', "proxy: not in this version"),
         ("insecure = true", "insecure: not in this version"),

@@ -46,7 +46,7 @@ class Asking:
         self._warned: set[str] = set()
         self.query = query
         self.without_head: set[str] = set()
-        self.just_read: dict[str, RemoteFile] = {}
+        self.just_read: dict[str, tuple[RemoteFile, float]] = {}  # by path, with the monotonic time
 
     def close(self) -> None:
         """Ends the connections that nobody uses; the others end when their answer has."""
