@@ -1,0 +1,45 @@
+"""Commands on a job whose source is a web address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from datagw_tests.cli.conftest import Cli
+from datagw_tests.servers.http_misbehaving import Misbehaving, file, status
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Misbehaving]:
+    """A web server, and a job file that mirrors its file; commands run beside it."""
+    monkeypatch.chdir(tmp_path)
+    with Misbehaving() as server:
+        server.both("/a%20b.csv", file(b"1,2\n", ETag='"1"'))
+        (tmp_path / "jobs.toml").write_text(
+            f'[mirror]\nsource = "{server.url}/a%20b.csv?id=5"\nto = {{ at = "local:mirror/", name = "disk" }}\nwhen = "change"\n'
+        )
+        yield server
+
+
+def test_an_address_is_planned_and_published(server: Misbehaving, cli: Cli, tmp_path: Path):
+    said = cli("plan", "--json")
+    assert said.code == 0
+    assert "a%20b.csv" in said.out
+    said = cli("run", "mirror")
+    assert said.code == 0, said.err
+    assert (tmp_path / "mirror" / "a b.csv").read_bytes() == b"1,2\n"
+    (receipt,) = cli("history", "--json").json["receipts"]
+    assert (receipt["version"], receipt["destination"]) == ('etag:"1"', str(tmp_path / "mirror" / "a b.csv")[1:])
+
+
+def test_check_connect_looks_at_the_address(server: Misbehaving, cli: Cli):
+    said = cli("check", "--connect")
+    assert said.code == 0
+    assert "1 job, 0 gateways, no errors" in said.out
+    assert server.count("HEAD") == 1
+    server.both("/a%20b.csv", status(404))
+    said = cli("check", "--connect")
+    assert said.code == 1
+    assert f"mirror: its source cannot be seen: {server.url}/a%20b.csv?id=…: no such file" in said.out
