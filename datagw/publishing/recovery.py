@@ -37,7 +37,7 @@ def recover(
         mine = [intent for intent in intents if intent.copy == copy]
         if mine:
             try:
-                _recover_parts(world, lease, gateway, mine)
+                recover_parts(world, lease, gateway, mine)
             except GatewayError as error:
                 world.log.warning("what an earlier run left there stays for the next one: %s", error)
 
@@ -47,7 +47,7 @@ def _forget(world: World, lease: Lease, intents: Sequence[Intent], copies: Mappi
     for gateway in {gateway.name: gateway for gateway in copies.values()}.values():
         there = [intent for intent in intents if intent.gateway == gateway.name]
         if there:
-            _recover_parts(world, lease, gateway, there)
+            recover_parts(world, lease, gateway, there)
             gateway.rm_many([intent.part for intent in there])
     places = {gateway.name for gateway in copies.values()}
     for intent in intents:
@@ -76,7 +76,7 @@ def _recover_asides(world: World, lease: Lease, source: Gateway, intents: Sequen
     world.ledger.forget_intents(lease, intents)
 
 
-def _recover_parts(world: World, lease: Lease, gateway: Gateway, intents: Sequence[Intent]) -> None:
+def recover_parts(world: World, lease: Lease, gateway: Gateway, intents: Sequence[Intent]) -> None:
     """Renamed before a crash and still the same: a receipt. Old file aside and final name empty: put back."""
     parts = gateway.stat_many([intent.part for intent in intents])
     olds = gateway.stat_many([old_name(intent.part) for intent in intents])
