@@ -11,7 +11,8 @@ from pathlib import Path
 from dagster import Definitions, in_process_executor
 
 from datagw.assets.graph import assets_of, broken_of, resources_of
-from datagw.automation.due import switch_of
+from datagw.automation.schedules import schedules_of
+from datagw.automation.watching import sensors_of
 from datagw.errors import LedgerError
 from datagw.jobs import JobFile, load
 from datagw.jobs.state import ledger_exists, ledger_url
@@ -32,7 +33,8 @@ def definitions_of(jobfile: JobFile) -> Definitions:
     return Definitions(
         assets=[*assets, *broken_of(jobfile)],
         resources=resources_of(jobfile),
-        sensors=[switch_of(jobfile, job) for job in jobs if job.when == "daily" and job.to],
+        sensors=sensors_of(jobfile),
+        schedules=schedules_of(jobfile),
         executor=in_process_executor,
     )
 

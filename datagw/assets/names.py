@@ -10,6 +10,7 @@ from dagster import AssetKey
 
 STAGING = "staging"  # the IO manager's resource key
 JOB_TAG = "datagw/job"
+ASSET_JOB = "__ASSET_JOB"  # the one job of Dagster's that holds all assets
 DUE_TAG = "datagw/due"  # what was due when a run was asked for
 
 _TAKEN = (STAGING, "io_manager")
@@ -36,7 +37,7 @@ def op_name(job: str) -> str:
     return f"publish_{plain(job)}"
 
 
-def sensor_name(job: str) -> str:
+def switch_name(job: str) -> str:
     """The switch of a job."""
     return f"{plain(job)}_due"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
-from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunsFilter
+from dagster import AssetKey, DagsterInstance, DagsterRun, DagsterRunStatus, RunRecord, RunsFilter
 
 from datagw.assets.graph import gateways_used
 from datagw.assets.names import JOB_TAG, gateway_tag
@@ -32,9 +32,14 @@ def tags_of_run(job: Job) -> dict[str, str]:
     return {JOB_TAG: job.name} | {gateway_tag(name): "1" for name in gateways_used(job)}
 
 
-def unfinished(instance: DagsterInstance, keys: Collection[AssetKey]) -> list[DagsterRun]:
-    """The runs, queued or at work, that make one of the assets, whoever asked for them."""
-    runs = instance.get_runs(RunsFilter(statuses=[*_WAITING, *_WORKING]))
+def unfinished(instance: DagsterInstance) -> list[RunRecord]:
+    """The runs that are queued or at work, whoever asked for them."""
+    return [*instance.get_run_records(RunsFilter(statuses=[*_WAITING, *_WORKING]))]
+
+
+def of_assets(records: Iterable[RunRecord], keys: Collection[AssetKey]) -> list[DagsterRun]:
+    """Those of the runs that make one of the assets."""
+    runs = [record.dagster_run for record in records]
     return [run for run in runs if run.asset_selection is None or not run.asset_selection.isdisjoint(keys)]
 
 
@@ -54,13 +59,16 @@ def owner_tag() -> dict[str, str]:
     return {OWNER_TAG: f"{owner.host} {owner.boot or '-'} {owner.pid} {owner.started_ticks}"}
 
 
-def report_left_behind(instance: DagsterInstance, ledger: Ledger) -> list[str]:
+def report_left_behind(
+    instance: DagsterInstance, ledger: Ledger, records: Sequence[RunRecord] | None = None
+) -> list[str]:
     """Tells Dagster of runs whose process is provably dead: failed, or cancelled where that was asked for; their ids.
 
     Such a run would stay started for ever, and its days in progress. Runs of other hosts, which cannot be known from
-    here, are left to the run monitoring there.
+    here, are left to the run monitoring there. `records` are the unfinished runs, where somebody has them already.
     """
-    runs = instance.get_run_records(RunsFilter(statuses=[*_WORKING, DagsterRunStatus.NOT_STARTED]))
+    records = unfinished(instance) if records is None else records
+    runs = [record for record in records if record.dagster_run.status is not DagsterRunStatus.QUEUED]
     if not runs:
         return []
     since = min(record.create_timestamp for record in runs).astimezone(UTC) - _CLOCKS_MAY_DIFFER

@@ -1,1 +1,1 @@
-"""When: one switch for each job that is not manual. It asks the plan what is due, and requests it."""
+"""When: one switch for each job that is not manual, a sensor or a schedule, which asks the plan what is due."""

@@ -1,160 +1,147 @@
-"""The switch of a daily job: a sensor that plans, and requests the days that are due as ranges."""
+"""The answer of a tick: requests for what is due and not under way, or why there are none. Looks at no place."""
 
-import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
+from __future__ import annotations
 
-from dagster import (
-    AssetObservation,
-    AssetSelection,
-    DagsterInstance,
-    DefaultSensorStatus,
-    RunRequest,
-    RunsFilter,
-    SensorDefinition,
-    SensorEvaluationContext,
-    SensorResult,
-    sensor,
-)
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from dagster import DagsterInstance, DagsterRun, RunRequest, RunsFilter
 
 from datagw.assets.days import Days, asked_for, ranges
-from datagw.assets.graph import gateways_used
-from datagw.assets.names import DUE_TAG, JOB_TAG, copy_key, sensor_name, source_key
-from datagw.assets.runs import report_left_behind, tags_of_run, unfinished
-from datagw.automation.memory import PATIENCE, Memory, due_digest, source_digest
-from datagw.jobs import Job, JobFile
-from datagw.jobs.state import ledger_url
+from datagw.assets.names import DUE_TAG, JOB_TAG, copy_key, op_name
+from datagw.assets.runs import tags_of_run
+from datagw.automation.memory import due_digest
+from datagw.automation.reasons import why_not
+from datagw.jobs import Job
 from datagw.ledger.ledger import Ledger
-from datagw.publishing import due, first_day
+from datagw.publishing.patience import pause_after
 from datagw.publishing.plans import DayPlan
-from datagw.publishing.world import World
 
 _MOST_REQUESTS = 10  # in one tick
-_MOST_OBSERVED = 366
-
-
-def switch_of(jobfile: JobFile, job: Job) -> SensorDefinition:
-    """`JOB_due`: looks every `every`, on from the start; what it says it found is what its ticks show."""
-
-    @sensor(
-        name=sensor_name(job.name),
-        asset_selection=AssetSelection.assets(*(copy_key(job.name, copy.name) for copy in job.to)),
-        minimum_interval_seconds=max(1, round(job.every.total_seconds())),
-        default_status=DefaultSensorStatus.RUNNING,
-        description=f"Looks for days of {job.name} that are due, and has them published",
-    )
-    def switch(context: SensorEvaluationContext) -> SensorResult:
-        with _world(context, jobfile, job) as world:
-            report_left_behind(context.instance, world.ledger)
-            first_day(job, world)
-            plans = due(job, world)
-            recorded = {
-                row.day for row in world.ledger.days(job.name) if row.day and row.state in ("published", "empty")
-            }
-        sight = Sight(plans, recorded)
-        return answer(job, sight, context.instance, Memory.of(context.cursor), time.time())
-
-    return switch
-
-
-@contextmanager
-def _world(context: SensorEvaluationContext, jobfile: JobFile, job: Job) -> Iterator[World]:
-    """What a plan needs; whatever it opened is closed by the end of the tick."""
-    with Ledger.open(ledger_url(jobfile)) as ledger:
-        yield World(
-            ledger=ledger,
-            gateways={name: jobfile.gateways[name] for name in gateways_used(job)},
-            tmp_dir=jobfile.main.tmp_dir / "tick",
-            run="tick",
-            log=context.log,
-        )
+_MOST_TRIES = 8  # of the same work, that are looked at
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What a tick sees: a plan for each day at the source or left open, and the days on record as published."""
+    """What a tick sees: the plans of the days that it looked at, the days that are known not to be missing otherwise,
+    how many days there are to look at, and the runs of the job that are queued or at work.
+    """
 
     plans: Sequence[DayPlan]
-    recorded: Collection[date] = ()
+    known: Collection[date] = ()
+    total: int = 1
+    runs: Sequence[DagsterRun] = ()
 
     @property
-    def due(self) -> dict[date, DayPlan]:
-        """The days on which a run would have something to do."""
-        return {plan.day: plan for plan in self.plans if plan.due and plan.day is not None}
+    def due(self) -> list[DayPlan]:
+        """The plans of which a run would have something to do."""
+        return [plan for plan in self.plans if plan.due]
 
     @property
-    def known(self) -> set[date]:
-        """The days that are not missing."""
-        return {plan.day for plan in self.plans if plan.day and plan.state != "missing"} | {*self.recorded}
-
-    @property
-    def missing(self) -> int:
-        """How many days there are between the first and the last known one that are not known themselves."""
-        known = self.known
-        return (max(known) - min(known)).days + 1 - len(known) if known else 0
+    def not_missing(self) -> set[date]:
+        """The days that are not missing, as far as this tick knows."""
+        return {plan.day for plan in self.plans if plan.day and plan.state != "missing"} | {*self.known}
 
 
-def answer(job: Job, sight: Sight, instance: DagsterInstance, memory: Memory, now: float) -> SensorResult:
-    """What a tick has to say of what it sees: requests for what is due and not under way, or why there is none."""
-    wanted, known = sight.due, sight.known
-    changed = memory.observe(wanted)
-    under_way = _under_way(job, instance) & wanted.keys()
-    memory.running(under_way, now)
-    too_soon = {day for day in wanted.keys() - under_way if memory.is_too_soon(wanted[day], now)}
-    parts = ranges(
-        wanted.keys() - under_way - too_soon, may_bridge=lambda day: day not in known, at_most=_MOST_REQUESTS
-    )
+@dataclass(frozen=True)
+class Answer:
+    """What a tick has to say: the runs that it asks for and what they are to do, or why there are none."""
+
+    requests: list[RunRequest] = field(default_factory=list[RunRequest])
+    asked: list[DayPlan] = field(default_factory=list[DayPlan])
+    reason: str = ""
+
+
+def answer(job: Job, sight: Sight, instance: DagsterInstance, ledger: Ledger, now: datetime) -> Answer:
+    """What a tick has to say of what it sees; for a job without days there is at most one run at a time."""
+    free, under_way = _apart(job, sight)
+    parts = _parts(free, lambda day: day not in sight.not_missing) if job.dated else [(None, free)] if free else []
     requests: list[RunRequest] = []
-    for part in parts[:_MOST_REQUESTS]:
-        asked = [wanted[day] for day in part if day in wanted]
-        requests.append(_request(job, part, asked, instance))
-        for plan in asked:
-            memory.asked(plan, now)
-    return SensorResult(
-        run_requests=requests,
-        skip_reason=None if requests else _why_not(sight, len(under_way), len(too_soon)),
-        cursor=memory.cursor(),
-        asset_events=[_observed(job, plan) for plan in changed[:_MOST_OBSERVED]],
-    )
+    asked: list[DayPlan] = []
+    paused: list[datetime] = []
+    for days, plans in parts[:_MOST_REQUESTS]:
+        before = _Tries.of(job, plans, instance, ledger)
+        if before.until is not None and before.until > now:
+            paused.append(before.until)
+            continue
+        requests.append(_request(job, days, plans, before))
+        asked += plans
+    reason = "" if requests else why_not(job, sight.plans, sight.total, _missing(sight), len(under_way), paused)
+    return Answer(requests, asked, reason)
 
 
-def _under_way(job: Job, instance: DagsterInstance) -> set[date]:
-    runs = unfinished(instance, {copy_key(job.name, copy.name) for copy in job.to})
-    return {day for run in runs for day in asked_for(run.tags) or ()}
+def _apart(job: Job, sight: Sight) -> tuple[list[DayPlan], list[DayPlan]]:
+    """What is due and nobody is at work on, and what somebody is."""
+    if not job.dated:
+        return ([], sight.due) if sight.runs else (sight.due, [])
+    busy = {day for run in sight.runs for day in asked_for(run.tags) or ()}
+    free = [plan for plan in sight.due if plan.day not in busy]
+    return free, [plan for plan in sight.due if plan.day in busy]
 
 
-def _request(job: Job, part: Days, plans: Sequence[DayPlan], instance: DagsterInstance) -> RunRequest:
-    """The request of one run. Its key is new for each attempt, because Dagster never takes the same key twice."""
-    digest = due_digest(plans)
-    attempt = 1 + instance.get_runs_count(RunsFilter(tags={JOB_TAG: job.name, DUE_TAG: digest}))
+def _parts(plans: Sequence[DayPlan], may_bridge: Callable[[date], bool]) -> list[tuple[Days | None, list[DayPlan]]]:
+    """The days in ranges, a run each, with what is due in them."""
+    wanted = {plan.day: plan for plan in plans if plan.day is not None}
+    found = ranges(wanted, may_bridge=may_bridge, at_most=_MOST_REQUESTS)
+    return [(part, [wanted[day] for day in part if day in wanted]) for part in found]
+
+
+def _missing(sight: Sight) -> int:
+    known = sight.not_missing
+    return (max(known) - min(known)).days + 1 - len(known) if known else 0
+
+
+@dataclass(frozen=True)
+class _Tries:
+    """The runs that were asked for the same work before. `until` is the moment from which it may be asked for again."""
+
+    digest: str
+    last: str = "first"
+    until: datetime | None = None
+
+    @classmethod
+    def of(cls, job: Job, plans: Sequence[DayPlan], instance: DagsterInstance, ledger: Ledger) -> _Tries:
+        """A run that could not write down what went wrong (killed, out of memory) waits as a file that failed does;
+        where it could, the ledger decides.
+        """
+        digest = due_digest(plans, job.fingerprint)
+        mine = RunsFilter(tags={JOB_TAG: job.name, DUE_TAG: digest})
+        records = instance.get_run_records(mine, limit=_MOST_TRIES)
+        if not records:
+            return cls(digest)
+        last = records[0]
+        days = {plan.day for plan in plans}
+        started = datetime.fromtimestamp(last.start_time or 0, UTC)
+        told = any(attempt.day in days and attempt.at >= started for attempt in ledger.all_attempts(job.name))
+        if told or last.end_time is None:
+            return cls(digest, last.dagster_run.run_id)
+        ended = sum(record.end_time is not None for record in records)
+        until = datetime.fromtimestamp(last.end_time, UTC) + pause_after(ended)
+        return cls(digest, last.dagster_run.run_id, until)
+
+
+def _request(job: Job, days: Days | None, plans: Sequence[DayPlan], before: _Tries) -> RunRequest:
+    """The request of one run. Its key is new for each attempt, because Dagster never takes the same key twice.
+
+    Copies whose place does not answer are left out: the others need not fail with them.
+    """
+    lost = {name for plan in plans for name in plan.lost}
+    keys = [copy_key(job.name, copy.name) for copy in job.to if copy.name not in lost]
     return RunRequest(
-        run_key=f"{job.name} {part} {digest} {attempt}",
-        tags=tags_of_run(job) | {DUE_TAG: digest} | part.tags,
+        run_key=f"{job.name} {days or 'files'} {before.digest} {before.last}",
+        run_config=run_config_of(job),
+        tags=tags_of_run(job) | {DUE_TAG: before.digest} | (days.tags if days else {}),
+        asset_selection=keys,
     )
 
 
-def _why_not(sight: Sight, under_way: int, too_soon: int) -> str:
-    waiting = sum(plan.state == "waiting" for plan in sight.plans)
-    held = [
-        f"{under_way} due, in runs that are under way" if under_way else "",
-        f"{too_soon} due, but failed less than {PATIENCE / 60:.0f} minutes ago" if too_soon else "",
-    ]
-    counts = [
-        f"{len(sight.plans)} {'day' if len(sight.plans) == 1 else 'days'} looked at",
-        f"{waiting} not complete yet" if waiting else "",
-        f"{sight.missing} missing" if sight.missing else "",
-    ]
-    return "; ".join([*filter(None, held)] or ["nothing due"]) + "; " + ", ".join(filter(None, counts))
+def run_config_of(job: Job) -> dict[str, Any]:
+    """How a switch wants its runs: those of files without days leave alone what has not settled, or failed just now.
 
-
-def _observed(job: Job, plan: DayPlan) -> AssetObservation:
-    """What the source looks like on a day: how many files, how large; its data version changes with any of them."""
-    sources = {action.source.path: action.source for action in plan.actions if action.kind != "ignore"}
-    return AssetObservation(
-        source_key(job.name),
-        partition=plan.label,
-        metadata={"files": len(sources), "bytes": sum(source.size for source in sources.values())},
-        tags={"dagster/data_version": source_digest(plan)},
-    )
+    Days were asked for one by one, and cron lines mean all that is there.
+    """
+    if job.dated or job.cron is not None:
+        return {}
+    return {"ops": {op_name(job.name): {"config": {"patient": True}}}}

@@ -1,89 +1,57 @@
-"""What a switch remembers from one tick to the next: for each day that was due, what was due then, and since when."""
+"""What a switch remembers from one tick to the next: which state of the source Dagster was told of last."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, field, replace
-from datetime import date
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from typing import Self
 
 from datagw.publishing.plans import DUE, DayPlan
 
-PATIENCE = 300.0  # seconds until the same work is asked for again after it failed
-
-
-@dataclass
-class Seen:
-    """One day that is due: the source as last observed; what was due when it was last asked for, the source then, and
-    when (seconds since the epoch) a run of it was last seen.
-    """
-
-    observed: str
-    due: str = ""
-    source: str = ""
-    at: float = 0.0
-
 
 @dataclass
 class Memory:
-    """The days that were due at the last tick; a day that is due no more is forgotten."""
+    """The state of the source as it was observed last, by day (`-` for a job without days)."""
 
-    days: dict[date, Seen] = field(default_factory=dict)
+    observed: dict[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def of(cls, cursor: str | None) -> Self:
         """What a cursor holds; nothing, where there is none or it is of another version."""
         try:
-            kept = json.loads(cursor or "{}")["days"]
-            return cls({date.fromisoformat(day): Seen(*found) for day, found in kept.items()})
-        except (ValueError, KeyError, TypeError):
+            kept = json.loads(cursor or "{}")["observed"]
+            return cls({str(label): str(digest) for label, digest in kept.items()})
+        except (ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
     def cursor(self) -> str:
         """The memory as a cursor."""
-        days = {day.isoformat(): [*astuple(one)[:3], round(one.at)] for day, one in sorted(self.days.items())}
-        return json.dumps({"days": days}, separators=(",", ":"))
+        return json.dumps({"observed": dict(sorted(self.observed.items()))}, separators=(",", ":"))
 
-    def observe(self, plans: Mapping[date, DayPlan]) -> list[DayPlan]:
-        """Takes note of the days that are due, forgets all others; those that are new or changed at the source."""
-        before, self.days = self.days, {}
-        changed: list[DayPlan] = []
-        for day, plan in plans.items():
-            digest = source_digest(plan)
-            if day not in before or before[day].observed != digest:
-                changed.append(plan)
-            self.days[day] = replace(before[day], observed=digest) if day in before else Seen(digest)
+    def observe(self, plans: Iterable[DayPlan], at_most: int) -> list[DayPlan]:
+        """Those of the plans whose source is new or has changed since it was observed; from now on they are known."""
+        changed = [plan for plan in plans if self.observed.get(plan.label) != source_digest(plan)][:at_most]
+        self.observed |= {plan.label: source_digest(plan) for plan in changed}
         return changed
 
-    def running(self, days: Iterable[date], now: float) -> None:
-        """Takes note of days that a run is at work on."""
-        for day in days:
-            self.days[day].at = now
-
-    def asked(self, plan: DayPlan, now: float) -> None:
-        """Takes note of a day that is asked for."""
-        if plan.day is not None:
-            self.days[plan.day] = Seen(source_digest(plan), due_digest([plan]), source_digest(plan), now)
-
-    def is_too_soon(self, plan: DayPlan, now: float) -> bool:
-        """Whether this was asked for a moment ago and is due still, with no change at the source: its run failed."""
-        one = self.days[plan.day] if plan.day else Seen("")
-        if now - one.at >= PATIENCE:
-            return False
-        return one.due == due_digest([plan]) or one.source == source_digest(plan)
+    def forget(self, labels: Collection[str]) -> None:
+        """Forgets days that need not be told apart any more: they are published."""
+        self.observed = {label: digest for label, digest in self.observed.items() if label not in labels}
 
 
-def due_digest(plans: Iterable[DayPlan]) -> str:
-    """What is due, in 16 hex digits: the same work gives the same."""
-    lines = [
-        f"{plan.label} {action.kind} {action.copy} {action.source.path} {action.source.version} {action.destination}"
-        for plan in plans
-        for action in plan.actions
-        if action.kind in DUE
-    ]
-    return _digest([*lines, *(plan.label for plan in plans)])
+def due_digest(plans: Iterable[DayPlan], fingerprint: str = "") -> str:
+    """What is due, in 16 hex digits: the same work of the same job gives the same."""
+    lines = [fingerprint]
+    for plan in plans:
+        lines.append(plan.label)
+        lines += (
+            f"{action.kind} {action.copy} {action.source.path} {action.source.version} {action.destination}"
+            for action in plan.actions
+            if action.kind in DUE
+        )
+    return _digest(lines)
 
 
 def source_digest(plan: DayPlan) -> str:

@@ -12,6 +12,8 @@ import pytest
 from dagster import AssetKey, DagsterInstance, DailyPartitionsDefinition
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
+from datagw.errors import Unavailable
+from datagw.gateways.local import Local
 from datagw.jobs import JobFile, load
 from datagw.jobs.state import ledger_url
 from datagw.ledger.ledger import Ledger
@@ -48,6 +50,19 @@ class Place:
     def published(self, place: str) -> list[str]:
         root = self.folder / place
         return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+    def outage(self, gateway: str, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+        """A place that cannot be reached, until the set is cleared."""
+        down = {gateway}
+        session = Local._session
+
+        def no_session(self: Local) -> object:
+            if self.name in down:
+                raise Unavailable("no route to host", gateway=self.name)
+            return session(self)
+
+        monkeypatch.setattr(Local, "_session", no_session)
+        return down
 
     def ledger(self) -> Ledger:
         return Ledger.open(ledger_url(self.load(), {}))

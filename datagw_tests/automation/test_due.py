@@ -5,71 +5,13 @@ from datetime import date, timedelta
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
-from dagster._core.definitions.run_request import SkipReason
 
 from datagw.assets.running import run_job
-from datagw.assets.runs import remote_origin
-from datagw.automation import due as module
-from datagw.automation.due import switch_of
-from datagw.automation.memory import PATIENCE
+from datagw.automation.watching import sensor_of
 from datagw.definitions import definitions_of
 from datagw.errors import Unavailable
-from datagw_tests.assets.conftest import JOBS, Place
-
-LEFT = dg.AssetKey(["readings", "left"])
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """What the switch takes for the time."""
-    now = [1_800_000_000.0]
-    monkeypatch.setattr(module.time, "time", lambda: now[0])
-    return now
-
-
-@pytest.fixture
-def tick(place: Place, instance: dg.DagsterInstance, clock):
-    """One tick of the switch, with the cursor that the last one left."""
-    cursors: list[str | None] = [None]
-
-    def look() -> dg.SensorResult:
-        jobfile = place.load()
-        sensor = switch_of(jobfile, jobfile.jobs["readings"])
-        repository = definitions_of(jobfile).get_repository_def()
-        with dg.build_sensor_context(instance, cursor=cursors[0], repository_def=repository) as context:
-            found = sensor(context)
-        cursors[0] = found.cursor
-        return found
-
-    return look
-
-
-def asked(result: dg.SensorResult) -> list[str]:
-    start, end = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-    return [f"{request.tags[start]}..{request.tags[end]}" for request in result.run_requests or []]
-
-
-def skipped(result: dg.SensorResult) -> str:
-    assert not result.run_requests
-    assert isinstance(result.skip_reason, SkipReason)
-    return str(result.skip_reason.skip_message)
-
-
-def queue(
-    instance: dg.DagsterInstance, place: Place, request: dg.RunRequest, status: DagsterRunStatus
-) -> dg.DagsterRun:
-    """The run that Dagster's daemon would have made of a request."""
-    jobfile = place.load()
-    job = definitions_of(jobfile).resolve_implicit_global_asset_job_def()
-    keys = {dg.AssetKey(["readings", copy.name]) for copy in jobfile.jobs["readings"].to}
-    origin = remote_origin(job.name)
-    return instance.create_run_for_job(
-        job, tags=request.tags, asset_selection=keys, status=status, remote_job_origin=origin
-    )
-
-
-def finish(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    instance.report_run_failed(instance.get_run_by_id(run.run_id))
+from datagw_tests.assets.conftest import JOBS
+from datagw_tests.automation.conftest import asked, execute, fail, queue, skipped
 
 
 def test_contiguous_due_days_are_asked_for_as_one_range(place, tick):
@@ -125,35 +67,126 @@ def test_a_run_that_somebody_clicked_counts_as_well(place, tick, instance):
     assert skipped(tick()) == "1 due, in runs that are under way; 1 day looked at"
 
 
-def test_a_failed_day_is_asked_for_again_but_not_at_once(place, tick, instance, clock):
+def test_a_run_that_died_without_a_word_is_asked_for_again_but_not_at_once(place, tick, instance, clock):
     place.day(1)
     (first,) = tick().run_requests or []
     run = queue(instance, place, first, DagsterRunStatus.STARTED)
-    clock[0] += 3600
     assert "under way" in skipped(tick())
-    finish(instance, run)
-    clock[0] += 10
-    assert skipped(tick()) == "1 due, but failed less than 5 minutes ago; 1 day looked at"
-    clock[0] += PATIENCE
+    fail(instance, run)
+    assert skipped(tick()).startswith("1 due, but the last run ended without doing it; tried again at ")
+    clock.forward(31)
     (second,) = tick().run_requests or []
     assert second.run_key != first.run_key
+    fail(instance, queue(instance, place, second, DagsterRunStatus.STARTED))
+    assert "ended without doing it" in skipped(tick())
+    clock.forward(31)
+    assert asked(tick()) == ["2026-01-01..2026-01-01"]
 
 
-def test_a_change_at_the_source_ends_the_wait(place, tick, instance, clock):
+def test_a_change_at_the_source_ends_the_wait_for_a_run_that_died(place, tick, instance):
     place.day(1)
     (first,) = tick().run_requests or []
-    finish(instance, queue(instance, place, first, DagsterRunStatus.STARTED))
-    clock[0] += 10
-    assert "failed" in skipped(tick())
+    fail(instance, queue(instance, place, first, DagsterRunStatus.STARTED))
+    assert "ended" in skipped(tick())
     place.day(1, c="new")
     assert asked(tick()) == ["2026-01-01..2026-01-01"]
 
 
-def test_the_same_tick_twice_makes_the_same_request(place, instance, clock):
+def test_a_file_that_failed_is_tried_again_after_30_s_then_after_a_minute(place, tick, instance, clock):
+    place.day(1)
+    place.spoil("left", 1)
+    place.spoil("right", 1)
+    (first,) = tick().run_requests or []
+    execute(instance, place, first)
+    assert "1 day waits after a failure; tried again at " in skipped(tick())
+    clock.forward(29)
+    assert "1 day waits" in skipped(tick())
+    clock.forward(2)
+    (second,) = tick().run_requests or []
+    assert second.run_key != first.run_key
+    assert execute(instance, place, second).status is DagsterRunStatus.FAILURE
+    clock.forward(31)
+    assert "1 day waits" in skipped(tick())
+    clock.forward(30)
+    assert asked(tick()) == ["2026-01-01..2026-01-01"]
+
+
+def test_a_change_of_the_failed_file_or_of_the_job_ends_the_wait(place, tick, instance, clock):
+    place.day(1)
+    place.spoil("left", 1)
+    (first,) = tick().run_requests or []
+    execute(instance, place, first)
+    assert "1 day waits" in skipped(tick())
+    place.write(JOBS + '    verify = "size"\n')
+    assert asked(tick()) == ["2026-01-01..2026-01-01"]
+    place.write(JOBS)
+    assert "1 day waits" in skipped(tick())
+    place.day(1, a="another content")
+    assert asked(tick()) == ["2026-01-01..2026-01-01"]
+
+
+def test_what_is_mended_is_published_by_the_next_try_and_forgotten(place, tick, instance, clock):
+    place.day(1)
+    spoiled = place.spoil("left", 1)
+    (first,) = tick().run_requests or []
+    execute(instance, place, first)
+    spoiled.rmdir()
+    clock.forward(31)
+    (second,) = tick().run_requests or []
+    assert execute(instance, place, second).status is DagsterRunStatus.SUCCESS
+    assert skipped(tick()) == "nothing due; 1 day looked at"
+    with place.ledger() as ledger:
+        assert ledger.all_attempts("readings") == []
+
+
+def test_the_other_days_do_not_wait_for_the_one_that_failed(place, tick, instance, clock):
+    for day in (1, 2):
+        place.day(day)
+    place.spoil("left", 1)
+    (first,) = tick().run_requests or []
+    execute(instance, place, first)
+    place.day(3)
+    assert asked(tick()) == ["2026-01-03..2026-01-03"]
+
+
+def test_a_destination_out_of_reach_is_left_out_and_said_when_nothing_else_is_due(place, tick, instance, monkeypatch):
+    place.day(1)
+    down = place.outage("right-hand", monkeypatch)
+    result = tick()
+    (request,) = result.run_requests or []
+    assert request.asset_selection == [dg.AssetKey(["readings", "left"])]
+    assert execute(instance, place, request).status is DagsterRunStatus.SUCCESS
+    with pytest.raises(Unavailable, match="right-hand"):
+        tick()
+    down.clear()
+    (request,) = tick().run_requests or []
+    assert len(request.asset_selection) == 2
+    assert execute(instance, place, request).status is DagsterRunStatus.SUCCESS
+    assert len(place.published("right")) == 2
+
+
+def test_a_place_that_answers_again_ends_the_wait_at_once(place, tick, instance, monkeypatch, clock):
+    place.day(1)
+    (first,) = tick().run_requests or []
+    place.write(JOBS + "    retries = {max = 0}\n")
+    (first,) = tick().run_requests or []
+    down = place.outage("right-hand", monkeypatch)
+    assert execute(instance, place, first).status is DagsterRunStatus.FAILURE
+    with place.ledger() as ledger:
+        (attempt,) = ledger.all_attempts("readings")
+    assert (attempt.source, attempt.gateway, attempt.count) == ("", "right-hand", 1)
+    clock.forward(1)
+    with pytest.raises(Unavailable, match="right-hand"):
+        tick()
+    down.clear()
+    assert asked(tick()) == ["2026-01-01..2026-01-01"]
+
+
+def test_the_same_tick_twice_makes_the_same_request(place, instance):
     """So that a tick which the daemon repeats after a crash is recognised by Dagster as the same."""
     place.day(1)
     jobfile = place.load()
-    sensor = switch_of(jobfile, jobfile.jobs["readings"])
+    sensor = sensor_of(jobfile, jobfile.jobs["readings"])
     keys = []
     for _ in range(2):
         with dg.build_sensor_context(instance) as context:
@@ -193,7 +226,7 @@ def test_the_first_tick_puts_down_the_first_day(place, tick):
 
 def test_the_switch_is_on_from_the_start_and_looks_as_often_as_the_job_says(place):
     jobfile = place.write(JOBS + '    every = "2m"\n')
-    sensor = switch_of(jobfile, jobfile.jobs["readings"])
+    sensor = sensor_of(jobfile, jobfile.jobs["readings"])
     assert sensor.name == "readings_due"
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
     assert sensor.minimum_interval_seconds == 120

@@ -18,23 +18,35 @@ def plan(*kinds: str, size: int = 1) -> DayPlan:
 
 def test_a_cursor_gives_back_what_was_remembered():
     memory = Memory()
-    memory.observe({DAY: plan("send")})
-    memory.asked(plan("send"), 123.0)
+    memory.observe([plan("send")], 366)
     assert Memory.of(memory.cursor()) == memory
 
 
 @pytest.mark.parametrize(
-    "cursor", [None, "", "{}", "[]", "nonsense", '{"days": {"x": []}}', '{"days": {"2026-01-01": 1}}']
+    "cursor", [None, "", "{}", "[]", "nonsense", '{"observed": []}', '{"days": {"2026-01-01": ["a", "b", "c", 1]}}']
 )
 def test_a_cursor_of_another_kind_is_forgotten(cursor):
     assert Memory.of(cursor) == Memory()
 
 
-def test_days_that_are_not_due_any_more_are_forgotten():
+def test_a_source_is_told_of_once_and_again_when_it_has_changed():
     memory = Memory()
-    memory.observe({DAY: plan("send")})
-    assert memory.observe({}) == []
-    assert memory.days == {}
+    assert memory.observe([plan("send")], 366) == [plan("send")]
+    assert memory.observe([plan("skip")], 366) == []
+    assert memory.observe([plan("send", size=2)], 366) == [plan("send", size=2)]
+
+
+def test_what_is_not_told_for_lack_of_room_is_told_next_time():
+    memory = Memory()
+    assert memory.observe([plan("send")], 0) == []
+    assert memory.observe([plan("send")], 1) == [plan("send")]
+
+
+def test_days_that_are_published_are_forgotten():
+    memory = Memory()
+    memory.observe([plan("send")], 366)
+    memory.forget({"2026-01-01"})
+    assert memory == Memory()
 
 
 def test_digests_tell_what_is_due_and_what_the_source_is():

@@ -1,0 +1,124 @@
+"""The janitor: once an hour it tidies what runs could not, and its ticks say what that was."""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from dagster import (
+    DagsterInstance,
+    DefaultSensorStatus,
+    SensorDefinition,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+
+from datagw.assets.keeping import forget_observations, forget_runs
+from datagw.assets.names import copy_key, source_key
+from datagw.assets.runs import report_left_behind
+from datagw.errors import DatagwError
+from datagw.jobs import JobFile
+from datagw.jobs.state import ledger_exists, ledger_url
+from datagw.ledger.ledger import Ledger
+from datagw.publishing.staging import sweep
+from datagw.publishing.tidying import Tidying
+from datagw.publishing.world import World
+
+NAME = "datagw_janitor"
+_EVERY = 3600  # seconds
+_FORGETTING = 15.0  # seconds of a tick
+_MOST_NAMED = 5
+
+
+def janitor_of(jobfile: JobFile) -> SensorDefinition:
+    """`datagw_janitor`, on from the start. It asks for no run: what it does takes some seconds, in the tick itself."""
+
+    @sensor(
+        name=NAME,
+        minimum_interval_seconds=_EVERY,
+        default_status=DefaultSensorStatus.RUNNING,
+        description="Tidies what killed runs left behind, and forgets runs that are older than `keep`",
+    )
+    def janitor(context: SensorEvaluationContext) -> SkipReason:
+        return SkipReason(tidy(jobfile, context.instance, context.log))
+
+    return janitor
+
+
+def tidy(
+    jobfile: JobFile,
+    instance: DagsterInstance,
+    log: logging.Logger,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> str:
+    """One turn; what was tidied, in a sentence, and which places are out of reach.
+
+    What fails otherwise does not keep the rest from being done; it is raised at the end, as a DatagwError.
+    """
+    if not ledger_exists(jobfile):
+        return "nothing to tidy yet"
+    done: list[str] = []
+    failed: list[Exception] = []
+    with Ledger.open(ledger_url(jobfile)) as ledger:
+        world = World(
+            ledger=ledger,
+            gateways=jobfile.gateways,
+            tmp_dir=jobfile.main.tmp_dir / NAME,
+            run=NAME,
+            log=log,
+            now=now,
+        )
+        for work in (_runs_left_behind, _staging, _parts, _what_is_old):
+            try:
+                done += work(jobfile, instance, world)
+            except Exception as error:  # noqa: BLE001 - raised below
+                log.exception("the janitor goes on with the rest")
+                failed.append(error)
+    said = "; ".join(done) or "nothing to tidy"
+    if failed:
+        raise DatagwError(f"{'; '.join(map(str, failed))} ({said})") from failed[0]
+    return said
+
+
+def _runs_left_behind(jobfile: JobFile, instance: DagsterInstance, world: World) -> Iterator[str]:
+    told = report_left_behind(instance, world.ledger)
+    if told:
+        yield f"{_count(len(told), 'run')} left behind by dead processes reported to Dagster"
+    dead = [run.id for run in world.ledger.running() if run.owner.alive() is False]
+    for run in dead:
+        world.ledger.end_run(run, "lost", "its process is no more")
+    if dead:
+        yield f"{_count(len(dead), 'run')} of the ledger put down as lost"
+
+
+def _staging(jobfile: JobFile, instance: DagsterInstance, world: World) -> Iterator[str]:
+    gone = sweep(jobfile.main.tmp_dir)
+    if gone:
+        yield f"{_count(len(gone), 'staging folder')} of killed runs removed"
+
+
+def _parts(jobfile: JobFile, instance: DagsterInstance, world: World) -> Iterator[str]:
+    found = Tidying(world, jobfile.jobs).run()
+    if found.parts:
+        named = ", ".join(found.parts[:_MOST_NAMED]) + (", …" if len(found.parts) > _MOST_NAMED else "")
+        yield f"{_count(len(found.parts), 'part')} older than a week removed: {named}"
+    for name, trouble in found.trouble.items():
+        yield f"not tidied: {name}: {trouble}"
+
+
+def _what_is_old(jobfile: JobFile, instance: DagsterInstance, world: World) -> Iterator[str]:
+    before = world.now() - jobfile.main.keep
+    jobs = jobfile.jobs.values()
+    copies = [copy_key(job.name, copy.name) for job in jobs for copy in job.to]
+    runs = forget_runs(instance, copies, before, _FORGETTING)
+    seen = forget_observations(instance, [source_key(job.name) for job in jobs], before)
+    rows = world.ledger.purge(before)
+    kept = f"{jobfile.main.keep.days} days"
+    if runs or seen:
+        yield f"{_count(runs, 'run')} and {_count(seen, 'observation')} older than {kept} deleted in Dagster"
+    if rows:
+        yield f"{_count(rows, 'row')} of runs and failures older than {kept} deleted in the ledger"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,91 @@
+"""One tick of any switch, sensor or schedule: look, plan, and say what is to run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from dagster import AssetObservation, DagsterInstance
+
+from datagw.assets.graph import gateways_used
+from datagw.assets.names import copy_key
+from datagw.assets.runs import of_assets, report_left_behind, unfinished
+from datagw.automation.due import Answer, Sight, answer
+from datagw.automation.memory import Memory
+from datagw.automation.observing import observed
+from datagw.gateways.front.retries import RetryPolicy, wait
+from datagw.jobs import Job, JobFile
+from datagw.jobs.state import ledger_url
+from datagw.ledger.ledger import Ledger
+from datagw.publishing import first_day, survey
+from datagw.publishing.world import World
+
+_WORTH_WAITING = timedelta(seconds=2)  # the daemon comes back after five
+_NO_RETRIES = RetryPolicy(max=0)  # the next tick is the retry, and a tick has sixty seconds in all
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What a tick found: its answer, what it has to tell of the source, and what the next one is to remember."""
+
+    answer: Answer
+    memory: Memory
+    observations: list[AssetObservation] = field(default_factory=list[AssetObservation])
+
+
+def tick(
+    jobfile: JobFile, job: Job, instance: DagsterInstance, log: logging.Logger, memory: Memory | None = None
+) -> Tick:
+    """Looks at a job once, or twice if something is about to settle. An outage raises."""
+    memory = memory or Memory()
+    with _world(jobfile, job, log) as world:
+        first_day(job, world)
+        sight = _look(job, world, instance)
+        if not job.dated and not sight.due and (again := _soon(sight, world)) is not None:
+            wait(again, world.fence)
+            sight = _look(job, world, instance)
+        said = answer(job, sight, instance, world.ledger, world.now())
+        events = observed(job, sight.plans, said.asked, memory)
+    for plan in said.asked:
+        for name in plan.lost:
+            log.warning(f"{plan.label}: {name} does not answer, and is left out: {'; '.join(plan.notes)}")
+    return Tick(said, memory, events)
+
+
+def _look(job: Job, world: World, instance: DagsterInstance) -> Sight:
+    """The runs first: one that ends while the source is looked at has done what is not due any more."""
+    runs = unfinished(instance)
+    gone = report_left_behind(instance, world.ledger, runs) if runs else []
+    mine = of_assets(runs, {copy_key(job.name, copy.name) for copy in job.to})
+    found = survey(job, world, patient=True)
+    known = set(found.found or ())
+    if job.dated:
+        known |= {row.day for row in world.ledger.days(job.name) if row.day and row.state in ("published", "empty")}
+    return Sight(found.plans, known, found.total, [run for run in mine if run.run_id not in gone])
+
+
+def _soon(sight: Sight, world: World) -> float | None:
+    """Seconds until something is due by itself, if that is worth waiting for."""
+    if sight.runs:
+        return None
+    left = min((plan.again - world.now() for plan in sight.plans if plan.again is not None), default=None)
+    if left is None or left > _WORTH_WAITING:
+        return None
+    return max(left.total_seconds(), 0.0) + 0.001
+
+
+@contextmanager
+def _world(jobfile: JobFile, job: Job, log: logging.Logger) -> Iterator[World]:
+    """What a plan needs; whatever it opened is closed by the end of the tick."""
+    with Ledger.open(ledger_url(jobfile)) as ledger:
+        yield World(
+            ledger=ledger,
+            gateways={name: jobfile.gateways[name] for name in gateways_used(job)},
+            tmp_dir=jobfile.main.tmp_dir / "tick",
+            run="tick",
+            log=log,
+            retries=_NO_RETRIES,
+        )
