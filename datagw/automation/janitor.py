@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dagster import (
@@ -16,7 +17,7 @@ from dagster import (
 from datagw.assets.keeping import forget_observations, forget_runs
 from datagw.assets.names import copy_key, source_key
 from datagw.assets.runs import report_left_behind
-from datagw.errors import DatagwError
+from datagw.errors import DatagwError, printable
 from datagw.jobs import JobFile
 from datagw.jobs.state import ledger_exists, ledger_url
 from datagw.ledger.ledger import Ledger
@@ -68,10 +69,11 @@ def tidy(
             log=log,
             now=now,
         )
-        for work in (_runs_left_behind, _staging, _parts, _what_is_old):
+        turn = _Turn(jobfile, instance, world)
+        for work in (turn.runs_left_behind, turn.staging, turn.parts, turn.what_is_old):
             try:
-                done += work(jobfile, instance, world)
-            except Exception as error:  # noqa: BLE001 - raised below
+                done += work()
+            except Exception as error:
                 log.exception("the janitor goes on with the rest")
                 failed.append(error)
     said = "; ".join(done) or "nothing to tidy"
@@ -80,44 +82,49 @@ def tidy(
     return said
 
 
-def _runs_left_behind(jobfile: JobFile, instance: DagsterInstance, world: World) -> Iterator[str]:
-    told = report_left_behind(instance, world.ledger)
-    if told:
-        yield f"{_count(len(told), 'run')} left behind by dead processes reported to Dagster"
-    dead = [run.id for run in world.ledger.running() if run.owner.alive() is False]
-    for run in dead:
-        world.ledger.end_run(run, "lost", "its process is no more")
-    if dead:
-        yield f"{_count(len(dead), 'run')} of the ledger put down as lost"
+@dataclass(frozen=True)
+class _Turn:
+    """What there is to be done; each says what it did, if it did anything."""
 
+    jobfile: JobFile
+    instance: DagsterInstance
+    world: World
 
-def _staging(jobfile: JobFile, instance: DagsterInstance, world: World) -> Iterator[str]:
-    gone = sweep(jobfile.main.tmp_dir)
-    if gone:
-        yield f"{_count(len(gone), 'staging folder')} of killed runs removed"
+    def runs_left_behind(self) -> Iterator[str]:
+        told = report_left_behind(self.instance, self.world.ledger)
+        if told:
+            yield f"{_count(len(told), 'run')} of dead processes reported to Dagster as ended"
+        dead = [run.id for run in self.world.ledger.running() if run.owner.alive() is False]
+        for run in dead:
+            self.world.ledger.end_run(run, "lost", "its process is no more")
+        if dead:
+            yield f"{_count(len(dead), 'run')} of dead processes put down as lost"
 
+    def staging(self) -> Iterator[str]:
+        gone = sweep(self.jobfile.main.tmp_dir)
+        if gone:
+            yield f"{_count(len(gone), 'staging folder')} of killed runs removed"
 
-def _parts(jobfile: JobFile, instance: DagsterInstance, world: World) -> Iterator[str]:
-    found = Tidying(world, jobfile.jobs).run()
-    if found.parts:
-        named = ", ".join(found.parts[:_MOST_NAMED]) + (", …" if len(found.parts) > _MOST_NAMED else "")
-        yield f"{_count(len(found.parts), 'part')} older than a week removed: {named}"
-    for name, trouble in found.trouble.items():
-        yield f"not tidied: {name}: {trouble}"
+    def parts(self) -> Iterator[str]:
+        found = Tidying(self.world, self.jobfile.jobs).run()
+        if found.parts:
+            named = ", ".join(found.parts[:_MOST_NAMED]) + (", …" if len(found.parts) > _MOST_NAMED else "")
+            yield f"{_count(len(found.parts), 'part')} older than a week removed: {printable(named)}"
+        for name, trouble in found.trouble.items():
+            yield f"not tidied: {name}: {trouble}"
 
-
-def _what_is_old(jobfile: JobFile, instance: DagsterInstance, world: World) -> Iterator[str]:
-    before = world.now() - jobfile.main.keep
-    jobs = jobfile.jobs.values()
-    copies = [copy_key(job.name, copy.name) for job in jobs for copy in job.to]
-    runs = forget_runs(instance, copies, before, _FORGETTING)
-    seen = forget_observations(instance, [source_key(job.name) for job in jobs], before)
-    rows = world.ledger.purge(before)
-    kept = f"{jobfile.main.keep.days} days"
-    if runs or seen:
-        yield f"{_count(runs, 'run')} and {_count(seen, 'observation')} older than {kept} deleted in Dagster"
-    if rows:
-        yield f"{_count(rows, 'row')} of runs and failures older than {kept} deleted in the ledger"
+    def what_is_old(self) -> Iterator[str]:
+        before = self.world.now() - self.jobfile.main.keep
+        jobs = self.jobfile.jobs.values()
+        copies = [copy_key(job.name, copy.name) for job in jobs for copy in job.to]
+        runs = forget_runs(self.instance, copies, before, _FORGETTING)
+        seen = forget_observations(self.instance, [source_key(job.name) for job in jobs], before)
+        rows = self.world.ledger.purge(before)
+        kept = f"{self.jobfile.main.keep.days} days"
+        if runs or seen:
+            yield f"{_count(runs, 'run')} and {_count(seen, 'observation')} older than {kept} deleted in Dagster"
+        if rows:
+            yield f"{_count(rows, 'row')} of runs and failures older than {kept} deleted in the ledger"
 
 
 def _count(number: int, noun: str) -> str:

@@ -29,11 +29,11 @@ _NO_RETRIES = RetryPolicy(max=0)  # the next tick is the retry, and a tick has s
 
 @dataclass(frozen=True)
 class Tick:
-    """What a tick found: its answer, what it has to tell of the source, and what the next one is to remember."""
+    """What a tick found: its answer, what it has to tell of assets, and what the next one is to remember."""
 
     answer: Answer
     memory: Memory
-    observations: list[AssetObservation] = field(default_factory=list[AssetObservation])
+    events: list[AssetObservation] = field(default_factory=list[AssetObservation])
 
 
 def tick(

@@ -34,8 +34,8 @@ def schedule_of(jobfile: JobFile, job: Job, cron: str) -> ScheduleDefinition:
     )
     def switch(context: ScheduleEvaluationContext) -> Iterator[RunRequest | SkipReason]:
         found = tick(jobfile, job, context.instance, context.log)
-        for observation in found.observations:
-            context.instance.report_runless_asset_event(observation)
+        for event in found.events:
+            context.instance.report_runless_asset_event(event)
         if not found.answer.requests:
             yield SkipReason(found.answer.reason)
         yield from found.answer.requests

@@ -42,7 +42,7 @@ def sensor_of(jobfile: JobFile, job: Job) -> SensorDefinition:
             run_requests=found.answer.requests,
             skip_reason=found.answer.reason or None,
             cursor=found.memory.cursor(),
-            asset_events=found.observations,
+            asset_events=found.events,
         )
 
     return switch
