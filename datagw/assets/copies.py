@@ -14,6 +14,7 @@ from dagster import (
     AssetExecutionContext,
     AssetIn,
     AssetMaterialization,
+    AssetObservation,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
@@ -28,6 +29,8 @@ from pydantic import Field
 
 from datagw.assets import metadata
 from datagw.assets.attending import Onlooker, onlooker
+from datagw.assets.calendars import calendar_at_the_end, of_calendar
+from datagw.assets.checks import checks_of, evaluations
 from datagw.assets.days import LONGEST_RANGE
 from datagw.assets.names import copy_key, op_name, source_key
 from datagw.assets.staging import Staging
@@ -36,6 +39,7 @@ from datagw.assets.unplanned import take_back
 from datagw.errors import Aborted, DatagwError
 from datagw.jobs import Job, JobFile
 from datagw.publishing import publish
+from datagw.publishing.calendar import CalendarDay
 from datagw.publishing.results import DayResult
 from datagw.publishing.world import World
 
@@ -62,6 +66,7 @@ def copies_of(
     @multi_asset(
         name=op_name(job.name),
         specs=specs,
+        check_specs=checks_of(job),
         ins={"source": AssetIn(key=source_key(job.name))},
         partitions_def=days,
         backfill_policy=BackfillPolicy.multi_run(LONGEST_RANGE) if days else None,
@@ -93,8 +98,10 @@ def _publish(
             closing(_publishing(job, days, world, wishes, _selected(context, job))) as results,
         ):
             for day in results:
-                _materialize(context, job, day)
                 done.append(day)
+                calendar = _calendar(job, world, done) if day.day and day.day == days[-1] else []
+                _materialize(context, job, day, calendar)
+                _tell(context, job, day, calendar)
                 who.results.append(day)
     except _INTERRUPTS as error:
         raise _cancelled(context, who, error) from error
@@ -118,18 +125,35 @@ def _selected(context: AssetExecutionContext, job: Job) -> list[str]:
     return [copy.name for copy in job.to if copy_key(job.name, copy.name) in context.selected_asset_keys]
 
 
-def _materialize(context: AssetExecutionContext, job: Job, day: DayResult) -> None:
-    """Each copy that is proven, put down at once: what is logged is stored, whatever becomes of the run."""
+def _calendar(job: Job, world: World, done: Sequence[DayResult]) -> list[CalendarDay]:
+    return calendar_at_the_end(job, world, [day.day for day in done if day.day and day.state == "waiting"])
+
+
+def _materialize(context: AssetExecutionContext, job: Job, day: DayResult, calendar: Sequence[CalendarDay]) -> None:
+    """Each copy that is proven, put down at once: what is logged is stored, whatever becomes of the run.
+
+    That of the last day carries the calendar, because a copy's page shows the metadata of its latest materialization.
+    """
     for name, copy in day.copies.items():
         if copy.proven:
             context.log_event(
                 AssetMaterialization(
                     copy_key(job.name, name),
                     partition=day.label if day.day else None,
-                    metadata=metadata.of_copy(copy),
+                    metadata=of_calendar(job, calendar, name) | metadata.of_copy(copy),
                     tags={"dagster/data_version": copy.manifest} if copy.manifest else None,
                 )
             )
+
+
+def _tell(context: AssetExecutionContext, job: Job, last: DayResult, calendar: Sequence[CalendarDay]) -> None:
+    """The calendar, to the checks of missing days; and as an observation of copies that nothing carried it to."""
+    for name in _selected(context, job) if calendar else []:
+        if name not in last.copies or not last.copies[name].proven:
+            found = of_calendar(job, calendar, name)
+            context.log_event(AssetObservation(copy_key(job.name, name), partition=last.label, metadata=found))
+    for evaluation in evaluations(job, calendar, context.selected_asset_check_keys):
+        context.log_event(evaluation)  # pyright: ignore[reportArgumentType] - Dagster stores it all the same
 
 
 def _conclude(context: AssetExecutionContext, job: Job, done: Sequence[DayResult]) -> None:
