@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, select
@@ -67,6 +67,12 @@ class Intents(Store):
                 for chunk in chunks(set(parts))
                 for part in connection.execute(_CLAIMED, {"b_gateway": gateway, "b_hashes": _hashes(chunk)}).scalars()
             }
+
+    def intents_before(self, moment: datetime) -> list[Intent]:
+        """The intents of all jobs that no run has renewed since then, by job and day."""
+        with self.reading() as connection:
+            found = _select(connection, _ALL.where(intents.c.at < moment), {})
+        return sorted(found, key=lambda intent: (intent.job, intent.day or date.min))
 
     def all_intents(self, job: str) -> list[Intent]:
         """The intents of all days of a job."""

@@ -70,6 +70,13 @@ class Receipts(Store):
                 return
             last = page[-1].id
 
+    def newest_destinations(self, since: datetime, limit: int) -> list[tuple[str, str, str]]:
+        """Job, copy and destination of the newest receipts, at most so many, and none from before `since`."""
+        c = receipts.c
+        wanted = select(c.job, c.copy, c.destination, c.at).order_by(c.id.desc()).limit(limit)
+        with self.reading() as connection:
+            return [(row.job, row.copy, row.destination) for row in connection.execute(wanted) if row.at >= since]
+
     def write_receipts(self, lease: Lease, new: Sequence[Receipt], forget_parts: Sequence[Intent] = ()) -> None:
         """The receipts put down, and the intents that they fulfil forgotten, at once; older receipts become history.
 

@@ -70,12 +70,11 @@ class Runs(Store):
             found = connection.execute(wanted.where(*_matching(c.job, job, c.at, since)))
             return [FailureRow(*row) for row in found]
 
-    def purge(self, before: datetime) -> None:
-        """Runs that ended, and failures and attempts, before that moment are forgotten; receipts never are."""
+    def purge(self, before: datetime) -> int:
+        """Runs that ended, and failures and attempts, before that moment are forgotten, how many; never receipts."""
+        old = (runs, runs.c.ended), (failures, failures.c.at), (attempts, attempts.c.at)
         with self.writing() as connection:
-            connection.execute(delete(runs).where(runs.c.ended < before))
-            connection.execute(delete(failures).where(failures.c.at < before))
-            connection.execute(delete(attempts).where(attempts.c.at < before))
+            return sum(connection.execute(delete(table).where(moment < before)).rowcount for table, moment in old)
 
 
 def _select_runs(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> list[Run]:
