@@ -11,6 +11,7 @@ from pathlib import Path
 from dagster import Definitions, in_process_executor
 
 from datagw.assets.graph import assets_of, broken_of, resources_of
+from datagw.automation.janitor import janitor_of
 from datagw.automation.schedules import schedules_of
 from datagw.automation.watching import sensors_of
 from datagw.errors import LedgerError
@@ -33,7 +34,7 @@ def definitions_of(jobfile: JobFile) -> Definitions:
     return Definitions(
         assets=[*assets, *broken_of(jobfile)],
         resources=resources_of(jobfile),
-        sensors=sensors_of(jobfile),
+        sensors=[*sensors_of(jobfile), janitor_of(jobfile)],
         schedules=schedules_of(jobfile),
         executor=in_process_executor,
     )
