@@ -100,7 +100,7 @@ def test_a_job_costs_no_dagster_job_and_has_one_switch(tmp_path):
     write(tmp_path, GATEWAY + JOB)
     found = loaded(tmp_path)
     assert found["jobs"] == ["__ASSET_JOB"]
-    assert found["sensors"] == ["readings_due"]
+    assert found["sensors"] == ["datagw_janitor", "readings_due"]
 
 
 def test_a_job_file_that_is_asked_for_and_not_there_is_an_error(tmp_path):
@@ -200,6 +200,7 @@ def test_names_that_python_or_dagster_use_otherwise_are_fine(tmp_path):
     defs = definitions_of(write(tmp_path, text))
     assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 15
     assert sorted(sensor.name for sensor in defs.sensors) == [
+        "datagw_janitor",
         "a_b_due",
         "import_due",
         "output_due",
@@ -216,5 +217,5 @@ def test_five_hundred_jobs_are_defined_within_a_second_of_cpu(tmp_path):
     defs = definitions_of(jobfile)
     defs.get_repository_def()
     spent = time.process_time() - started
-    assert len(defs.sensors) == 500
+    assert len(defs.sensors) == 501  # with the janitor
     assert spent < 2.0, f"{spent:.2f} s"

@@ -47,7 +47,7 @@ def test_a_cron_line_is_a_schedule_in_the_jobs_time_zone_that_is_on_from_the_sta
     assert found.default_status is dg.DefaultScheduleStatus.RUNNING
     definitions = definitions_of(jobfile)
     assert [one.name for one in definitions.schedules] == ["readings_due"]
-    assert list(definitions.sensors) == []
+    assert [sensor.name for sensor in definitions.sensors] == ["datagw_janitor"]
 
 
 def test_all_days_that_are_due_are_asked_for_in_ranges(place, look):
