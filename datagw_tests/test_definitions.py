@@ -200,8 +200,8 @@ def test_names_that_python_or_dagster_use_otherwise_are_fine(tmp_path):
     defs = definitions_of(write(tmp_path, text))
     assert len(defs.resolve_asset_graph().get_all_asset_keys()) == 15
     assert sorted(sensor.name for sensor in defs.sensors) == [
-        "datagw_janitor",
         "a_b_due",
+        "datagw_janitor",
         "import_due",
         "output_due",
         "staging_due",
