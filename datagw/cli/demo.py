@@ -88,6 +88,24 @@ def show(place: Place) -> None:
     again = _published(place.run())
     _expect(_sent(again) == [], f"nothing should have been sent, not {_sent(again)}")
     _check(f"nothing to do, found out in {seconds_of(again.seconds)}")
+    _mirror(place)
+
+
+def _mirror(place: Place) -> None:
+    from datagw.demo.place import MIRROR, MIRRORED
+    from datagw.demo.week import rates
+
+    _step("datagw run rates: a file on a web server, mirrored when it changes")
+    _fact(f"web server with {place.web.address(MIRRORED)}")
+    copy = place.served / MIRROR / MIRRORED
+    hour_ago = time.time() - 3600
+    for number, wanted in enumerate((1, 0, 1)):
+        version = number // 2  # the second look finds what the first one found
+        place.web.put(MIRRORED, rates(version), hour_ago + version)
+        sent = sum(count for _, count in _sent(_published(place.run(MIRROR))))
+        _expect(sent == wanted, f"look {number + 1} should have sent {wanted} files, not {sent}")
+        _expect(copy.read_bytes() == rates(version), f"{copy} is not what the web server has")
+    _check("a new file is sent, an unchanged one is not, a changed one is; each compared byte for byte")
 
 
 def _kill(place: Place) -> int:

@@ -18,9 +18,12 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 from datagw.demo.keys import known_host, make_keys
+from datagw.demo.web import Web
 from datagw.errors import DatagwError
 
 JOB = "readings"
+MIRROR = "rates"
+MIRRORED = "rates.csv"
 _PATIENCE = 120.0  # seconds that a run may take
 
 _JOBS = """\
@@ -41,6 +44,12 @@ source = "local:station/%Y%m%d/"
 to     = ["institute:readings/%Y%m%d/"]
 when   = "daily"
 bandwidth = "40MB/s"   # slow enough to be killed in the middle
+
+[rates]
+description = "A ministry's file, mirrored whenever it changes"
+source = "{web}"
+to     = ["institute:rates/"]
+when   = "change"
 """
 
 
@@ -87,8 +96,11 @@ class Place:
         self.server = str(told["kind"])
         self.port = int(told["port"])
         (self._keys / "known_hosts").write_text(known_host(self._keys, self.port), encoding="ascii")
+        self.web = Web(folder / "web")
+        address = self.web.address(MIRRORED)
         self.jobs.write_text(
-            _JOBS.format(port=self.port, user=getpass.getuser(), keys=self._keys, root=told["root"]), encoding="utf-8"
+            _JOBS.format(port=self.port, user=getpass.getuser(), keys=self._keys, root=told["root"], web=address),
+            encoding="utf-8",
         )
 
     def _start_server(self, *, builtin: bool) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
@@ -117,7 +129,8 @@ class Place:
         self.close()
 
     def close(self) -> None:
-        """Ends the server."""
+        """Ends the servers."""
+        self.web.close()
         if self._server.stdin:
             self._server.stdin.close()  # its sign to end
         try:
@@ -138,10 +151,10 @@ class Place:
         """The real command, on this job file."""
         return [sys.executable, "-m", "datagw", *arguments, "--config", str(self.jobs)]
 
-    def run(self, *arguments: str, kill_when: Callable[[], bool] | None = None) -> Ended:
-        """`datagw run readings`, to its end, or until the moment that it is killed at by SIGKILL."""
+    def run(self, job: str = JOB, *, kill_when: Callable[[], bool] | None = None) -> Ended:
+        """`datagw run JOB`, to its end, or until the moment that it is killed at by SIGKILL."""
         started = time.monotonic()
-        command = self.command("run", JOB, "--json", *arguments)
+        command = self.command("run", job, "--json")
         with (self.folder / "run.json").open("w+b") as out, (self.folder / "run.log").open("w+b") as log:
             process = subprocess.Popen(
                 command, cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=log

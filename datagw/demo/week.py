@@ -13,6 +13,7 @@ BIG_NAME = "camera/sky at noon.raw"
 LATE_NAME = "late/sent in by hand.csv"
 EMPTY_DAY = 4  # the fifth of the week has a folder without files
 BIG_DAY = 2
+RATES = ("CHF", "CZK", "DKK", "GBP", "NOK", "PLN", "SEK", "USD")
 
 ODD_NAMES: tuple[bytes, ...] = (
     b"with spaces.csv",
@@ -54,6 +55,12 @@ def make_week(folder: Path, days: list[date]) -> None:
 def make_late_file(folder: Path, day: date) -> None:
     """A file that comes into a day long after that was published."""
     _write(os.fsencode(folder / day.strftime("%Y%m%d")), LATE_NAME.encode(), _measured(day, "late", 23), day, 23)
+
+
+def rates(number: int) -> bytes:
+    """The content of the mirrored file, as it is published for the `number`th time."""
+    noise = random.Random(f"rates {number}")
+    return ("currency,rate\n" + "".join(f"{code},{noise.uniform(0.5, 2):.4f}\n" for code in RATES)).encode()
 
 
 def _write(day_folder: bytes, name: bytes, content: bytes, day: date, hour: int) -> None:

@@ -35,7 +35,7 @@ def test_the_demo_proves_what_it_says_and_leaves_nothing(tmp_path: Path, server:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
-    assert done.stdout.count("✓") == 6
+    assert done.stdout.count("✓") == 7
     assert "killed when " in done.stdout
     assert "7 days proven: 361 files" in done.stdout
     assert "362 files" in done.stdout
@@ -78,7 +78,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), seen.count("✓".encode(
         timeout=280,
         check=False,
     )
-    assert (done.stdout, done.stderr) == ("0 6\n", "")
+    assert (done.stdout, done.stderr) == ("0 7\n", "")
     assert list(tmp_path.iterdir()) == []
     assert processes_with(f"{tmp_path}/datagw-demo-") == set()
 
