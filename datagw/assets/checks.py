@@ -35,16 +35,13 @@ def checks_of(job: Job) -> list[AssetCheckSpec]:
 
 
 def evaluations(job: Job, days: Sequence[CalendarDay], keys: Collection[AssetCheckKey]) -> list[AssetCheckEvaluation]:
-    """What a calendar says to the checks named by `keys`.
+    """What a calendar says to the checks named by `keys`; nothing, where it does not know all days.
 
     A missing day fails as a warning: no run has failed, and none could mend it.
     """
-    specs = checks_of(job)
-    return [
-        _evaluation(job, days, copy.name)
-        for copy, spec in zip(job.to, specs, strict=False)
-        if spec.key in keys and days
-    ]
+    if not days or any(one.state == "unknown" for one in days):
+        return []
+    return [_evaluation(job, days, spec.asset_key.path[-1]) for spec in checks_of(job) if spec.key in keys]
 
 
 def changed_evaluations(

@@ -26,13 +26,14 @@ _MOST_TRIES = 8  # of the same work, that are looked at
 @dataclass(frozen=True)
 class Sight:
     """What a tick sees: the plans of the days that it looked at, the days that are known not to be missing otherwise,
-    how many days there are to look at, and the runs of the job that are queued or at work.
+    how many days there are to look at, the runs of the job that are queued or at work, and the days at the source.
     """
 
     plans: Sequence[DayPlan]
     known: Collection[date] = ()
     total: int = 1
     runs: Sequence[DagsterRun] = ()
+    found: Collection[date] | None = None
 
     @property
     def due(self) -> list[DayPlan]:

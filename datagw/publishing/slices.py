@@ -81,13 +81,14 @@ class Slices:
 
     def __iter__(self) -> Iterator[date]:
         started = self.clock()
+        at_leisure = self.job.cron is not None  # it does not come again after seconds
         yield from self.agenda.last
         for kind, seconds in SECONDS.items():
             days: Sequence[date] = getattr(self.agenda, kind)
             began = self.clock()
             for count, day in enumerate(_from(days, self._ends.get(kind))):
                 now = self.clock()
-                if now - started >= LONGEST or (count >= AT_LEAST and now - began >= seconds):
+                if now - started >= LONGEST or (count >= AT_LEAST and now - began >= seconds and not at_leisure):
                     break
                 self._ends[kind] = day.isoformat()
                 yield day

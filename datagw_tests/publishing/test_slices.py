@@ -48,9 +48,9 @@ def row(day: date, state: str = "published", copy: str = "archive") -> DayRow:
     return DayRow("readings", day, copy, state, 1, 1, None, NOW, "run")  # type: ignore[arg-type]
 
 
-def tick(station: Station, wanted: Agenda, clock: Slow) -> list[date]:
+def tick(station: Station, wanted: Agenda, clock: Slow, **job: Any) -> list[date]:
     """What one tick looks at, on its way through an agenda."""
-    slices = Slices(station.job(), station.world(), wanted, clock)
+    slices = Slices(station.job(**job), station.world(), wanted, clock)
     looked = clock.look(slices)
     slices.keep()
     return looked
@@ -130,6 +130,12 @@ def test_a_tick_ends_in_time_however_slow_the_place_and_the_rest_has_its_turn_la
     for _ in range(20):
         looked += tick(near, wanted, clock)
     assert {*looked} >= {*wanted.open}
+
+
+def test_a_cron_line_takes_all_the_time_there_is(near: Station) -> None:
+    wanted = Agenda(new=olds(60), old=[ago(60 + n) for n in range(20, 0, -1)])
+    assert tick(near, wanted, Slow(0.5), when="15 2 * * *") == [*wanted.new, *wanted.old]
+    assert len(tick(near, wanted, Slow(2), when="15 2 * * *")) == LONGEST / 2
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
