@@ -9,7 +9,8 @@
         ├── NotFound           nothing stands at this path
         ├── Denied             the place refuses: credentials, rights, an unknown host key
         ├── Unsupported        the place cannot do this at all
-        ├── Rejected           the place, or the file, is against it: a name, a full disk, a folder in the way
+        ├── Rejected           the place, or the file, is against it: a name, a folder in the way
+        │   └── Full           there is no space left, or may be none: no file is at fault
         ├── Changed            the file is not the one that was planned; a later run takes it
         └── Unavailable        the place cannot be reached or asked now; the only one that is retried
 
@@ -79,7 +80,11 @@ class Unsupported(GatewayError):
 
 
 class Rejected(GatewayError):
-    """The place or the file is against it, and will be again: a bad name, a full disk, something in the way."""
+    """The place or the file is against it, and will be again: a bad name, something in the way."""
+
+
+class Full(Rejected):
+    """The place has no space left, or will not say why it takes no more; the file is not at fault."""
 
 
 class Changed(GatewayError):

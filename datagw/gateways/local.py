@@ -11,7 +11,7 @@ from typing import ClassVar
 from pydantic import Field
 from typing_extensions import override
 
-from datagw.errors import Denied, GatewayError, NotFound, Rejected, Unavailable
+from datagw.errors import Denied, Full, GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, parent, version_of_stat
 from datagw.gateways.base import Gateway, Reading
 
@@ -183,7 +183,7 @@ class Local(Gateway):
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return Denied(f"{text}; may this user read and write here?")
         if error.errno in _FULL:
-            return Rejected(_FULL[error.errno])
+            return Full(_FULL[error.errno])
         if error.errno in (errno.ENOTDIR, errno.EISDIR):
             return Rejected("a folder or a file stands in the way")
         if error.errno == errno.EEXIST:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from datagw.errors import Changed, GatewayError, NotFound, Rejected, Unavailable
+from datagw.errors import Changed, Full, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, StagedFile, part_name
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.reading import Rename, Sent, Upload, open_unchanged
 from datagw.jobs import Copy, Job
 from datagw.ledger import FailureRow, Intent, Lease, Receipt
-from datagw.publishing.planning import CopySight, is_intact
+from datagw.publishing.planning import ONE_FILE, CopySight, is_intact
 from datagw.publishing.plans import Action
 from datagw.publishing.results import FileFailure
 from datagw.publishing.world import World
@@ -46,6 +46,10 @@ class CopyWork:
     failures: list[FileFailure] = field(default_factory=list[FileFailure])
     late: dict[str, str] = field(default_factory=dict[str, str])
     dead: GatewayError | None = None
+    others: Collection[str] = ()
+    """Destinations where another source's copy stands, which is not replaced."""
+    refused: set[str] = field(default_factory=set[str])
+    """Sources that the plan, or a comparison, found not to be published as the job is written."""
 
     # ---- adopting
 
@@ -81,14 +85,22 @@ class CopyWork:
         return differing
 
     def _renew(self, old: Receipt, source: RemoteFile) -> None:
-        """The receipt of a copy that its receiver took away, for the same content under a new ctime."""
-        renewed = replace(old, version=source.version, at=self.world.now(), run=self.world.run)
+        """The receipt of a copy that its receiver took away, for the same content under a new version."""
+        renewed = replace(
+            old,
+            version=source.version,
+            content_version=source.content_version,
+            at=self.world.now(),
+            run=self.world.run,
+        )
         self.world.ledger.write_receipts(self.lease, [renewed])
         self.receipts[source.path] = renewed
 
     def _replaceable(self, action: Action, entry: RemoteFile) -> Action:
         """The same file to be sent, unless `overwrite` keeps us from replacing what we did not write."""
         old = self.receipts.get(action.source.path)
+        if action.destination in self.others:
+            return replace(action, kind="refuse", reason="the copy of another source stands there")
         if self.copy.overwrite or (old is not None and is_intact(old, entry)):
             return replace(action, kind="send", reason="of equal size, but differs")
         return replace(
@@ -241,7 +253,12 @@ class CopyWork:
         """Puts one file's failure on record, in the ledger and for the result."""
         text = str(error)
         unanswered = (error.gateway or self.gateway.name) if isinstance(error, Unavailable) else ""
-        self.failures.append(FileFailure(self.copy.name, path, text, unanswered))
+        if isinstance(error, str):
+            self.refused.add(path)
+            final = not error.endswith(ONE_FILE)
+        else:
+            final = isinstance(error, Rejected | Unsupported) and not isinstance(error, Full)
+        self.failures.append(FileFailure(self.copy.name, path, text, unanswered, final))
         self.world.log.error("%s: %s", self.copy.name, text)
         row = FailureRow(self.job.name, self.day, self.copy.name, path, text, self.world.now(), self.world.run)
         self.world.ledger.write_failures([row])

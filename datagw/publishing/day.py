@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from datagw.errors import Denied, GatewayError, NotFound
 from datagw.files import RemoteFile, StagedFile, parent
 from datagw.gateways.base import Gateway
-from datagw.ledger import MarkerRow
+from datagw.ledger import MarkerRow, Receipt
 from datagw.publishing.books import Books
 from datagw.publishing.copying import CopyWork, local_hashes
 from datagw.publishing.freeing import Freeing, remove_empty_folders
 from datagw.publishing.looking import in_place, look_at_copy, look_at_source, remember
 from datagw.publishing.markers import copy_marker, is_orphaned, marker_row, remove_marker, set_marker, source_marker
+from datagw.publishing.moving import templates_of
 from datagw.publishing.patience import held_back
-from datagw.publishing.planning import SourceSight, make_plan
+from datagw.publishing.planning import CopySight, Remembered, SourceSight, make_plan
 from datagw.publishing.plans import Action, DayPlan
 from datagw.publishing.recovery import recover, remove_unclaimed_parts
 from datagw.publishing.results import DayResult
-from datagw.publishing.sighting import sighted
+from datagw.publishing.settling import settled_only
+from datagw.publishing.sighting import sights
 from datagw.publishing.staging import stage, unstage
 
 BATCH_FILES = 1000
@@ -34,7 +36,11 @@ class DayWork(Books):
         """Recover, look, plan, adopt, mark, send, look again, unmark, free, tidy; and put the day on record."""
         copies = {copy.name: self.gateways[copy.gateway] for copy in self.copies}
         recover(self.world, self.job, self.day, self.lease, self.source, copies)
-        sight = sighted(self.job, self.day, self.source, self.world, self.wish)
+        (sight,) = sights(self.job, self.day, self.source, self.world, self.wish, self.lease)
+        return self.work_on(sight)
+
+    def work_on(self, sight: SourceSight) -> DayResult:
+        """All of it but recovering and looking at the source."""
         if sight.waits is not None:
             self._say("%s", sight.waits)
             return self._result("waiting")
@@ -52,11 +58,7 @@ class DayWork(Books):
     # ---- looking and planning
 
     def _look_at_copies(self, sight: SourceSight) -> None:
-        pairs = [(file.claim.path, file.claim.content_version) for file in sight.files]
-        seen: dict[tuple[str, str], date] = {}
-        if any(copy.template.needs_date for copy in self.copies):
-            today = self.world.now().astimezone(self.job.zone).date()
-            seen = self.world.ledger.first_seen(self.job.name, pairs, today)
+        seen = self._first_seen(sight)
         receipts = self.world.ledger.current_receipts(self.job.name, self.day)
         for copy in self.copies:
             gateway = self.gateways[copy.gateway]
@@ -64,21 +66,36 @@ class DayWork(Books):
                 found = look_at_copy(copy, gateway, sight.files, self.day, seen)
             except GatewayError as error:
                 self._lose(copy.name, error)
-                continue
-            mine = {
-                source: receipt
-                for (name, source), receipt in receipts.items()
-                if name == copy.name and receipt.place == found.place
-            }
-            self.works[copy.name] = CopyWork(
-                self.world, self.job, self.day, copy, gateway, self.lease, found, mine, sync=self.job.delete_source
-            )
+            else:
+                self._begin(found, receipts)
+
+    def _first_seen(self, sight: SourceSight) -> dict[tuple[str, str], date]:
+        if not any(template.needs_date for template in templates_of(self.job)):
+            return {}
+        pairs = [(file.claim.path, file.claim.content_version) for file in sight.files]
+        return self.world.ledger.first_seen(self.job.name, pairs, self.world.now().astimezone(self.job.zone).date())
+
+    def _begin(self, found: CopySight, receipts: Mapping[tuple[str, str], Receipt]) -> None:
+        copy = found.copy
+        mine = {
+            source: receipt
+            for (name, source), receipt in receipts.items()
+            if name == copy.name and receipt.place == found.place
+        }
+        gateway = self.gateways[copy.gateway]
+        self.works[copy.name] = CopyWork(
+            self.world, self.job, self.day, copy, gateway, self.lease, found, mine, sync=self.job.frees
+        )
+
+    def _remembered(self) -> Remembered:
+        return remember(self.job, self.day, self.world.ledger)
 
     def _plan(self, sight: SourceSight) -> DayPlan:
-        known = remember(self.job, self.day, self.world.ledger)
+        known = self._remembered()
         self.loose = known.loose is not None
         plan = make_plan(self.job, self.day, sight, [w.sight for w in self.works.values()], known, self.wish)
         plan = held_back(self.job, plan, self.world, self.wish)
+        plan = settled_only(self.job, plan, self.source, self.world, self.wish)
         self.notes.extend(plan.notes)
         size = sum(file.claim.size for file in sight.files)
         self._say("screened %s, %s bytes", _files(len(sight.files)), f"{size:,}")
@@ -105,7 +122,8 @@ class DayWork(Books):
                     if action.kind == "refuse":
                         work.failed(action.source.path, f"{action.destination}: {action.reason}")
                 sends[name] += [action for action in differing if action.kind == "send"]
-                claimed = {work.part(action) for action in sends[name]}
+                claimed = {work.part(action) for action in (*sends[name], *plan.of("wait", name))}
+                claimed |= self._claimed_later(name, sight)
                 remove_unclaimed_parts(self.world, self.lease, work.gateway, work.sight, plan, claimed)
             size = sum(action.source.size for action in sends[name])
             self._say(
@@ -119,6 +137,14 @@ class DayWork(Books):
         if any(sends[name] for name in self.works):
             self._set_markers(sends)
             self._send(sends)
+
+    def _claimed_later(self, name: str, sight: SourceSight) -> set[str]:
+        """Parts of files that have not their turn yet, and will go on with them."""
+        if not sight.later:
+            return set()
+        later = {(file.claim.path, file.claim.content_version) for file in sight.later}
+        intents = self.world.ledger.intents(self.job.name, self.day, name)
+        return {intent.part for intent in intents if (intent.source, intent.content_version) in later}
 
     def _hashes(self, claims: Sequence[RemoteFile]) -> dict[str, str]:
         """SHA-256 of source files, once each, by path; one that changes meanwhile is late."""
@@ -138,7 +164,7 @@ class DayWork(Books):
     def _take_over_markers(self) -> None:
         """Those of a lost ledger become ours, so that they go at the end of the day also where nothing is sent."""
         ledger = self.world.ledger
-        path = source_marker(self.job, self.day) if self.job.delete_source and not self.partial else None
+        path = source_marker(self.job, self.day) if self.job.frees and not self.partial else None
         if path is not None and is_orphaned(self.source, path, self.job, ledger):
             self._mark_source(path)
         for name, work in list(self.works.items()):
@@ -152,7 +178,7 @@ class DayWork(Books):
         paths = {
             name: copy_marker(work.copy, self.day) for name, work in self.works.items() if any(plan.of("send", name))
         }
-        if paths and self.job.delete_source and not self.partial:
+        if paths and self.job.frees and not self.partial:
             paths[""] = source_marker(self.job, self.day)
         places = {"": self.source, **{name: work.gateway for name, work in self.works.items()}}
         return {
@@ -176,7 +202,7 @@ class DayWork(Books):
 
     def _set_markers(self, sends: Mapping[str, Sequence[Action]]) -> None:
         """In the source if files may go from it, then at each destination that gets a byte; before the first byte."""
-        path = source_marker(self.job, self.day) if self.job.delete_source and not self.partial else None
+        path = source_marker(self.job, self.day) if self.job.frees and not self.partial else None
         standing = [self.source.shown(path)] if path is not None and self._mark_source(path) else []
         for name, work in list(self.works.items()):
             there = copy_marker(work.copy, self.day)
@@ -221,7 +247,7 @@ class DayWork(Books):
     def _conclude(self, plan: DayPlan, sight: SourceSight) -> DayResult:
         for work in self.works.values():
             self.late |= work.late
-        self.late |= {action.source.path: f"{action.source.path}: {action.reason}" for action in plan.of("wait")}
+        self.late |= {action.source.path: f"{action.source.path}: {action.reason}" for action in self._told(plan)}
         if plan.due:
             self._look_again(sight)
         if not sight.there and plan.due:
@@ -229,8 +255,9 @@ class DayWork(Books):
         standing = self.world.ledger.markers_on(self.job.name, self.day) if self._clean else []
         if self._clean:
             self._remove_markers([row for row in standing if row.copy != ""])
-        if self.job.delete_source and not (self.partial or self.dead or self.errors or "" in self.late):
+        if self.job.frees and not (self.partial or self.dead or self.errors or "" in self.late):
             self._free(sight)
+        self._set_apart(sight)
         if self._clean and not self.partial:
             self._remove_markers([row for row in standing if row.copy == ""])
         result = self._result(None)
@@ -243,6 +270,13 @@ class DayWork(Books):
             self._say("for the next run: %s", line)
         self._say("done (%s)", result.state)
         return result
+
+    def _told(self, plan: DayPlan) -> Iterable[Action]:
+        """The files left for later that make the day unfinished."""
+        return plan.of("wait")
+
+    def _set_apart(self, sight: SourceSight) -> None:
+        """What failed for good stays where it is, and keeps its day's markers standing."""
 
     def _look_again(self, sight: SourceSight) -> None:
         """Files that came or changed while the day was sent: not a failure; the next run takes them."""
@@ -276,7 +310,7 @@ class DayWork(Books):
         ]
         if not ready:
             return
-        freeing = Freeing(self.world, self.job, self.day, self.source, self.lease, works)
+        freeing = Freeing(self.world, self.job, self.day, self.source, self.lease, works, self._first_seen(sight))
         try:
             freeing.free(ready)
         except GatewayError as error:
@@ -284,11 +318,11 @@ class DayWork(Books):
         self.freed = freeing.deleted
         self.late |= freeing.late
         self.errors += freeing.failures
-        self._say("source removed: %s", _files(len(self.freed)))
+        self._say("source %s: %s", "removed" if self.job.delete_source else "moved", _files(len(self.freed)))
 
     def _tidy(self) -> None:
         """Empty folders of a day that was freed, if the folder is the day's alone; else only those of freed files."""
-        if not self.job.delete_source or self.partial:
+        if not self.job.frees or self.partial:
             return
         base = self.job.source.pattern.on(self.day).base
         own = self.job.source.pattern.folder_is_the_days

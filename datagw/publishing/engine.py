@@ -17,13 +17,16 @@ from datagw.ledger import FailureRow, Held, Lease
 from datagw.ledger.rows import RunState
 from datagw.publishing.day import DayWork
 from datagw.publishing.days import found_days, to_look_at
-from datagw.publishing.looking import is_busy, look_at_copy, remember
+from datagw.publishing.glances import glance_at_copy, remember_files
+from datagw.publishing.looking import BUSY, is_busy, look_at_copy, remember
+from datagw.publishing.new_files import NewFiles
 from datagw.publishing.outcome import day_row
 from datagw.publishing.patience import held_back, keep_account, noting_outages
-from datagw.publishing.planning import CopySight, Wish, make_plan
-from datagw.publishing.plans import Action, DayPlan, Survey
+from datagw.publishing.planning import CopySight, SourceSight, Wish, make_plan
+from datagw.publishing.plans import DUE, DayPlan, Survey, joined
 from datagw.publishing.results import CopyResult, DayResult
-from datagw.publishing.sighting import sighted
+from datagw.publishing.settling import left_for_later, settled_only
+from datagw.publishing.sighting import sights
 from datagw.publishing.slices import slices_of
 from datagw.publishing.world import World
 
@@ -154,7 +157,8 @@ class _Run:
         self.lease = lease
         try:
             with lease.keep():
-                return DayWork(self.world, self.job, day, lease, gateways, self.wish, self.only).run()
+                work = NewFiles if self.job.new_files else DayWork
+                return work(self.world, self.job, day, lease, gateways, self.wish, self.only).run()
         except GatewayError as error:
             if isinstance(error, Unavailable):  # the other days do not wait for it again
                 gateways[self.job.source.gateway].live.retries = RetryPolicy(max=0)
@@ -204,7 +208,23 @@ def _plan(
     job: Job, day: date | None, world: World, gateways: dict[str, Gateway], lost: dict[str, GatewayError], wish: Wish
 ) -> DayPlan:
     """`lost` holds the copies whose place did not answer for an earlier day, and takes up others."""
-    source = sighted(job, day, gateways[job.source.gateway], world, wish)
+    plans: list[DayPlan] = []
+    for sight in sights(job, day, gateways[job.source.gateway], world, wish):
+        plans.append(_plan_of(sight, job, day, world, gateways, lost, wish))
+        if wish.patient and (plans[-1].due or len(lost) == len(job.to)):
+            break  # one batch a run
+    return joined(plans)
+
+
+def _plan_of(
+    source: SourceSight,
+    job: Job,
+    day: date | None,
+    world: World,
+    gateways: dict[str, Gateway],
+    lost: dict[str, GatewayError],
+    wish: Wish,
+) -> DayPlan:
     pairs = [(file.claim.path, file.claim.content_version) for file in source.files]
     dates = any(copy.template.needs_date for copy in job.to)
     seen = world.ledger.known_first_seen(job.name, pairs) if dates else {}
@@ -212,31 +232,29 @@ def _plan(
     copies: list[CopySight] = []
     for copy in job.to:
         if copy.name not in lost:
+            gateway = gateways[copy.gateway]
             try:
-                copies.append(look_at_copy(copy, gateways[copy.gateway], source.files, day, seen, today))
+                if job.new_files:
+                    found = glance_at_copy(job, copy, gateway, source.files, seen, world.ledger, today)
+                else:
+                    found = look_at_copy(copy, gateway, source.files, day, seen, today)
+                copies.append(found)
             except GatewayError as error:
                 lost[copy.name] = error
-    plan = make_plan(job, day, source, copies, remember(job, day, world.ledger))
+    known = remember_files(job, copies, world.ledger) if job.new_files else remember(job, day, world.ledger)
+    plan = make_plan(job, day, source, copies, known)
     notes = (*plan.notes, *(f"{name}: out of reach: {error}" for name, error in lost.items()))
     plan = held_back(job, replace(plan, notes=notes, lost=tuple(lost)), world, wish)
-    return _without_busy(plan, gateways[job.source.gateway])
+    if job.new_files:
+        return plan
+    gateway = gateways[job.source.gateway]
+    return settled_only(job, _without_busy(plan, gateway), gateway, world, wish)
 
 
 def _without_busy(plan: DayPlan, source: Gateway) -> DayPlan:
     """The plan with `wait` for what somebody is writing to at this moment."""
-    moving = {a.source.path: a.source for a in plan.actions if a.kind in ("send", "adopt", "delete")}
-    busy = {path for path, claim in moving.items() if is_busy(source, claim)}
-    if not busy:
-        return plan
-    actions = tuple(
-        Action("wait", a.source, a.copy, a.destination, "somebody has it open for writing", a.relative)
-        if a.source.path in busy and a.kind != "delete"
-        else a
-        for a in plan.actions
-        if not (a.source.path in busy and a.kind == "delete")
-    )
-    state = plan.state if any(a.kind in ("send", "adopt", "refuse", "delete") for a in actions) else "waiting"
-    return replace(plan, state=state, actions=actions)
+    moving = {a.source.path: a.source for a in plan.actions if a.kind in DUE and a.kind != "refuse"}
+    return left_for_later(plan, {path: BUSY for path, claim in moving.items() if is_busy(source, claim)})
 
 
 def _connected(job: Job, world: World, stack: ExitStack, run: _Run | None = None) -> dict[str, Gateway]:

@@ -1,9 +1,9 @@
-"""The end of a source file: looked at a last time, put aside, compared, and only then removed."""
+"""The end of a source file: looked at a last time, put aside, compared, and only then removed, or moved away."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -11,10 +11,12 @@ from datagw.errors import GatewayError, NotFound, Rejected
 from datagw.files import RemoteFile, parent, part_name
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.reading import Rename, open_for_writing
+from datagw.gateways.paths.templates import Template
 from datagw.jobs import Job
 from datagw.ledger import FailureRow, Intent, Lease, Receipt
 from datagw.publishing.copying import CopyWork
 from datagw.publishing.looking import local_path
+from datagw.publishing.moving import move
 from datagw.publishing.planning import STRONG, SourceFile, is_intact
 from datagw.publishing.results import FileFailure
 from datagw.publishing.world import World
@@ -23,10 +25,20 @@ _BATCH = 500
 
 
 class Freeing:
-    """Deletes source files of one day, one by one, each only if every copy of that very version is proven now."""
+    """Deletes source files of one day, one by one, each only if every copy of that very version is proven now.
+
+    Where the job says so they are moved instead; `first_seen` is for paths that hold `{date}`.
+    """
 
     def __init__(
-        self, world: World, job: Job, day: date | None, source: Gateway, lease: Lease, works: Sequence[CopyWork]
+        self,
+        world: World,
+        job: Job,
+        day: date | None,
+        source: Gateway,
+        lease: Lease,
+        works: Sequence[CopyWork],
+        first_seen: Mapping[tuple[str, str], date],
     ) -> None:
         self.world = world
         self.job = job
@@ -34,6 +46,7 @@ class Freeing:
         self.source = source
         self.lease = lease
         self.works = works
+        self.first_seen = first_seen
         self.deleted: list[str] = []
         self.late: dict[str, str] = {}
         self.failures: list[FileFailure] = []
@@ -99,7 +112,7 @@ class Freeing:
     # ---- the source
 
     def _remove(self, claims: Sequence[RemoteFile]) -> None:
-        if not self.source.can("rename"):
+        if self.job.delete_source and not self.source.can("rename"):
             same = self._same(claims)
             for claim, gone in zip(same, self.source.rm_many([claim.path for claim in same]), strict=True):
                 self._gone(claim.path, gone)
@@ -111,7 +124,11 @@ class Freeing:
         for start in range(0, len(claims), step):
             same = self._same(claims[start : start + step])
             aside += self._put_aside([intents[claim.path] for claim in same])
-        self._remove_asides(self._apart_from_copies(aside))
+        ready = self._apart_from_copies(aside)
+        if self.job.move_source is not None:
+            self._move_asides(ready, self.job.move_source.template)
+        else:
+            self._remove_asides(ready)
         self.world.ledger.forget_intents(self.lease, list(intents.values()))
 
     def _put_aside(self, intents: Sequence[Intent]) -> list[Intent]:
@@ -159,6 +176,21 @@ class Freeing:
             if gone is not None:
                 self.source.rename_many([Rename(intent.part, intent.source, False)])
 
+    def _move_asides(self, ready: Sequence[Intent], template: Template) -> None:
+        for intent in ready:
+            seen = self.first_seen.get((intent.source, intent.content_version))
+            relative = self.job.source.pattern.relative(intent.source, self.day)
+            sha256 = self.works[0].receipts[intent.source].sha256
+            try:
+                moved = move(self.source, intent.part, template.fill(relative, self.day, seen), sha256[:8], sha256)
+            except Rejected as error:  # its name makes no path there
+                moved = error
+            if isinstance(moved, str):
+                self.deleted.append(intent.source)
+            else:
+                self._put_back(intent, "cannot be moved; it stays")
+                self._failed(intent.source, f"published, but cannot be moved: {moved.message}{_advice(moved)}")
+
     def _gone(self, path: str, error: GatewayError | None) -> None:
         if error is None:
             self.deleted.append(path)
@@ -203,6 +235,12 @@ class Freeing:
     def _later(self, path: str, text: str) -> None:
         self.late[path] = f"{path}: {text}"
         self.world.log.warning("%s", self.late[path])
+
+
+def _advice(error: GatewayError) -> str:
+    if "cross-device" not in error.message.lower():
+        return ""
+    return "; a folder on another disk is no place to move to: add it to `to`, with delete_source = true"
 
 
 def put_back(source: Gateway, intent: Intent) -> None:

@@ -15,24 +15,34 @@ from pathlib import Path
 from datagw.errors import NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, StagedFile, is_own_name, parent
 from datagw.gateways.base import Gateway
+from datagw.gateways.front.hooks import seen_again
 from datagw.gateways.front.reading import open_for_writing
 from datagw.jobs import Copy, Job, Source
 from datagw.ledger import Ledger
 from datagw.publishing.markers import copy_marker, waiting_for
-from datagw.publishing.planning import CopySight, Remembered, SourceFile, SourceSight
+from datagw.publishing.planning import CopySight, Remembered, SourceFile, SourceSight, Wait
+from datagw.publishing.settling import too_new
 from datagw.publishing.unlisted import entries
 
-_SKEW = 60 * 1_000_000_000  # ns by which a place's clock may be ahead of ours
 
+def look_at_source(
+    job: Job,
+    day: date | None,
+    gateway: Gateway,
+    ledger: Ledger,
+    now: datetime,
+    known: dict[str, str] | None = None,
+) -> SourceSight:
+    """The files of one day (or of a job without days), in name order, and what keeps them from being published.
 
-def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger, now: datetime) -> SourceSight:
-    """The files of one day (or of a job without days), in name order, and what keeps them from being published."""
+    Of new files, those that are as they are `known`, by path and version, are left out, and leave `known`.
+    """
     require_root(job, gateway)
     source, pattern = job.source, job.source.pattern
     notes: list[str] = []
 
     def ls(folder: str) -> Iterator[RemoteFile]:
-        for entry in entries(job, day, gateway, folder):
+        for entry in entries(job, day, gateway, folder) if known is None else gateway.ls_unknown(folder, known):
             if is_own_name(entry.path) and entry.path.endswith(".aside"):
                 notes.append(f"{entry.path}: put aside by a run that nobody remembers; look at it, then rename it back")
             yield entry
@@ -43,7 +53,7 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger,
         if day is None:
             raise
         return SourceSight(there=False, place=gateway.place)
-    known = {intent.part for intent in ledger.intents(job.name, day, "")} if notes else set[str]()
+    ours = {intent.part for intent in ledger.intents(job.name, day, "")} if notes else set[str]()
     wanted = re.compile(source.regex) if source.regex else None
     odd: list[RemoteFile] = []
     files: list[SourceFile] = []
@@ -51,19 +61,21 @@ def look_at_source(job: Job, day: date | None, gateway: Gateway, ledger: Ledger,
         claim = _followed(gateway, entry) if entry.kind == "symlink" and source.symlinks == "follow" else entry
         if claim.kind != "file":
             odd.append(entry)
+        elif claim is not entry and known is not None and seen_again(known, claim.path, claim.version):
+            continue
         elif entry.name != job.marker and _takes(source, claim.size):
             relative = pattern.relative(entry.path, day)
             if wanted is None or wanted.fullmatch(relative):
                 files.append(SourceFile(claim, gateway.named(relative)))
-    if pattern.exact and not (files or odd) and not ledger.current_receipts(job.name, day):
+    if pattern.exact and known is None and not (files or odd) and not ledger.current_receipts(job.name, day):
         raise gateway.placed(NotFound("the source file is not there", path=pattern.exact))
     return SourceSight(
         there=bool(files) or _folder_stands(job, day, gateway),
         files=tuple(files),
         odd=tuple(odd),
         waits=waiting_for(job, day, gateway, ledger),
-        notes=tuple(note for note in notes if note.partition(":")[0] not in known),
-        restless=frozenset(file.claim.path for file in files if _is_restless(file.claim, now)),
+        notes=tuple(note for note in notes if note.partition(":")[0] not in ours),
+        restless={file.claim.path: wait for file in files if (wait := too_new(file.claim, now)) is not None},
         place=gateway.place,
     )
 
@@ -142,6 +154,9 @@ def _remembered(job: Job, day: date | None, ledger: Ledger) -> Remembered:
     return Remembered(ledger.current_receipts(job.name, day), done, loose)
 
 
+BUSY = Wait("somebody has it open for writing")
+
+
 def is_busy(gateway: Gateway, claim: RemoteFile) -> bool:
     """Whether somebody has the source file open for writing; only a local disk can tell."""
     if gateway.type != "local":
@@ -165,14 +180,6 @@ def in_place(gateway: Gateway, claim: RemoteFile) -> StagedFile:
 def local_path(gateway: Gateway, path: str) -> Path:
     """Where a path of a local gateway is on this machine."""
     return Path(gateway.full(path))
-
-
-def _is_restless(claim: RemoteFile, now: datetime) -> bool:
-    """Whether a change so short ago could be followed by one that the place's clock, in seconds, does not tell."""
-    if claim.mtime_ns is None or claim.clock <= 1:
-        return False
-    age = int(now.timestamp() * 1e9) - claim.mtime_ns
-    return -_SKEW < age < 2 * claim.clock
 
 
 def _takes(source: Source, size: int) -> bool:

@@ -19,8 +19,12 @@ _ROWS = 100
 
 
 def copy_result(work: CopyWork, *, late: bool) -> CopyResult:
-    """One copy of one day as it stands: everything proven there, freed files and late ones together."""
-    receipts = sorted(work.receipts.values(), key=lambda receipt: receipt.source)
+    """One copy of one day as it stands: everything proven there, freed files and late ones together.
+
+    Of new files, what this run has published or found proven.
+    """
+    of_batch = work.receipts.keys() & work.done.keys() if work.job.new_files else work.receipts.keys()
+    receipts = sorted((work.receipts[path] for path in of_batch), key=lambda receipt: receipt.source)
     pattern = work.job.source.pattern
     state = "failed" if work.failures else "unfinished" if late else "published" if receipts else "empty"
     return CopyResult(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -12,6 +12,8 @@ from datagw.ledger import Receipt
 from datagw.publishing.plans import DUE, Action, DayPlan, type_of_day
 
 STRONG = ("hash", "readback")
+ONE_FILE = "the source stands at the destination: they are one and the same file"
+_GOOD = frozenset({"send", "adopt", "skip", "leave"})
 _NOT_OURS = ("refuse", "a file that datagw did not write stands there, and overwrite = false")
 
 
@@ -24,13 +26,20 @@ class SourceFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a file is left for later, and until when (UTC) at least, if that can be told."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SourceSight:
-    """What stands at the source for one day.
+    """What stands at the source for one day; of new files, those of one batch.
 
     `there` says whether the day's folder (or any file of the day) exists; `waits` why the day is not complete yet (a
-    marker that is not ours); `odd` holds what is no regular file; `restless` the paths of files that changed too short
-    a while ago for their place's clock to tell a further change; `place` tells which place it is; `again` is the moment
-    (UTC) from which a file that has not settled yet will have, if it does not change again.
+    marker that is not ours); `odd` holds what is no regular file; `restless` why files wait, by path: they have not
+    settled, or are being written to; `later` the files of further batches; `place` tells which place it is.
     """
 
     there: bool
@@ -38,14 +47,17 @@ class SourceSight:
     odd: tuple[RemoteFile, ...] = ()
     waits: str | None = None
     notes: tuple[str, ...] = ()
-    restless: frozenset[str] = frozenset()
+    restless: Mapping[str, Wait] = field(default_factory=dict[str, Wait])
+    later: Sequence[SourceFile] = ()
     place: str = ""
-    again: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CopySight:
-    """What stands at one destination: the entries of every folder that the day's files go to, by path."""
+    """What stands at one destination: the entries of every folder that the day's files go to, by path.
+
+    `refused` says, by source path, why a file has no destination.
+    """
 
     copy: Copy
     destinations: Mapping[str, str]
@@ -53,10 +65,11 @@ class CopySight:
     place: str = ""
     folds: bool = False
     marker: str | None = None
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def is_source(self, source: SourceSight, claim: RemoteFile) -> bool:
         """Whether the copy of a file would be that very file, as far as names tell."""
-        return self.place == source.place and self.destinations[claim.path] == claim.path
+        return self.place == source.place and self.destinations.get(claim.path) == claim.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +77,14 @@ class Remembered:
     """What the ledger knows of the day: current receipts by (copy, source path), and whether something is left open.
 
     `recorded` holds the copies whose day is on record as published or empty; `loose` says what an earlier run left
-    behind (markers, intents, an unfinished day), if anything.
+    behind (markers, intents, an unfinished day), if anything; `others` the receipts of other sources that were
+    published under names which are wanted now, by (copy, destination).
     """
 
     receipts: Mapping[tuple[str, str], Receipt]
     recorded: Collection[str] = ()
     loose: str | None = None
+    others: Mapping[tuple[str, str], Receipt] = field(default_factory=dict[tuple[str, str], Receipt])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +109,14 @@ class _Draft:
     actions: list[Action] = field(default_factory=list[Action])
     notes: list[str] = field(default_factory=list[str])
 
+    @property
+    def due(self) -> bool:
+        return any(action.kind in DUE for action in self.actions)
+
+    @property
+    def waits(self) -> bool:
+        return any(action.kind == "wait" for action in self.actions)
+
 
 def make_plan(
     job: Job,
@@ -105,34 +128,55 @@ def make_plan(
 ) -> DayPlan:
     """What is due for one day, with a reason for every file; the same answer for the same sights."""
     if source.waits is not None:
-        return DayPlan(job.name, day, "waiting", notes=(source.waits, *source.notes), again=source.again)
+        return DayPlan(job.name, day, "waiting", notes=(source.waits, *source.notes))
     draft = _Draft(notes=list(source.notes))
     for odd in source.odd:
         draft.actions.append(Action("ignore", odd, "", "", f"a {odd.kind}, not a regular file"))
     for sight in copies:
-        draft.actions.extend(_copy_actions(sight, source, known, wish or Wish()))
-        draft.notes.extend(_taken_away(sight, source, known))
-    if job.delete_source and job.to and len(copies) == len(job.to):
-        draft.actions.extend(_deletes(job, source, draft.actions, known))
-    return DayPlan(
-        job.name,
-        day,
-        _state([sight.copy.name for sight in copies], source, draft, known),
-        tuple(draft.actions),
-        tuple(draft.notes),
-        source.again,
-    )
+        draft.actions.extend(_copy_actions(job, sight, source, known, wish or Wish()))
+        if not job.new_files:
+            draft.notes.extend(_taken_away(sight, source, known))
+    if job.frees and job.to and len(copies) == len(job.to):
+        draft.actions.extend(_goings(job, source, draft.actions, known))
+    names = [sight.copy.name for sight in copies]
+    state = _state_of_batch(job, names, source, draft, known) if job.new_files else _state(names, source, draft, known)
+    waiting = {action.source.path for action in draft.actions if action.kind == "wait"}
+    again = soonest(None, (wait for path, wait in source.restless.items() if path in waiting))
+    return DayPlan(job.name, day, state, tuple(draft.actions), tuple(draft.notes), again)
+
+
+def soonest(again: datetime | None, waits: Iterable[Wait]) -> datetime | None:
+    """The first of these moments, if there is any."""
+    return min((moment for moment in (again, *(wait.until for wait in waits)) if moment is not None), default=None)
+
+
+def _state_of_batch(
+    job: Job, copies: Collection[str], source: SourceSight, draft: _Draft, known: Remembered
+) -> type_of_day:
+    """New files have no day to be finished: something is to be done with one of them, or left to be tidied up."""
+    if draft.due:
+        return "due"
+    idle = {action.source.path for action in draft.actions if action.kind == "wait"}
+    if not job.frees and len(copies) == len(job.to) and any(file.claim.path not in idle for file in source.files):
+        draft.notes.append("proven at every copy, to be put on record")
+        return "due"
+    if draft.waits:
+        return "waiting"
+    if known.loose is not None and not source.later:
+        draft.notes.append(known.loose)
+        return "due"
+    return "done"
 
 
 def _state(copies: Collection[str], source: SourceSight, draft: _Draft, known: Remembered) -> type_of_day:
-    if any(action.kind in DUE for action in draft.actions):
+    if draft.due:
         return "due"
     if known.loose is not None:
         draft.notes.append(known.loose if source.there else f"{known.loose}, and its folder is gone")
         return "due"
     recorded = all(copy in known.recorded for copy in copies)
     if source.files:
-        if not recorded and not any(action.kind == "wait" for action in draft.actions):
+        if not recorded and not draft.waits:
             draft.notes.append("everything is proven, but the day is not on record yet")
             return "due"
         return "done"
@@ -144,21 +188,24 @@ def _state(copies: Collection[str], source: SourceSight, draft: _Draft, known: R
     return "due"
 
 
-def _copy_actions(sight: CopySight, source: SourceSight, known: Remembered, wish: Wish) -> Iterator[Action]:
+def _copy_actions(job: Job, sight: CopySight, source: SourceSight, known: Remembered, wish: Wish) -> Iterator[Action]:
     clashes = _clashes(sight, source)
     for file in source.files:
-        kind, reason = _decide(sight, file, known, wish)
-        destination = sight.destinations[file.claim.path]
+        destination = sight.destinations.get(file.claim.path, "")
+        if file.claim.path in sight.refused:
+            kind, reason = "refuse", sight.refused[file.claim.path]
+        else:
+            kind, reason = _decide(job, sight, file, known, wish)
         if sight.is_source(source, file.claim):
-            kind, reason = "refuse", "the source stands at the destination: they are one and the same file"
+            kind, reason = "refuse", ONE_FILE
         elif destination in clashes:
             kind, reason = "refuse", clashes[destination]
-        elif file.claim.path in source.restless and kind in ("send", "adopt"):
-            kind, reason = "wait", "changed a moment ago"
+        if kind in DUE and (wait := source.restless.get(file.claim.path)) is not None:
+            kind, reason = "wait", wait.reason
         yield Action(kind, file.claim, sight.copy.name, destination, reason, file.relative)  # type: ignore[arg-type]
 
 
-def _decide(sight: CopySight, file: SourceFile, known: Remembered, wish: Wish) -> tuple[str, str]:
+def _decide(job: Job, sight: CopySight, file: SourceFile, known: Remembered, wish: Wish) -> tuple[str, str]:
     copy, claim = sight.copy, file.claim
     destination = sight.destinations[claim.path]
     receipt = known.receipts.get((copy.name, claim.path))
@@ -168,24 +215,43 @@ def _decide(sight: CopySight, file: SourceFile, known: Remembered, wish: Wish) -
     if there is not None and there.kind != "file":
         return "refuse", f"a {there.kind} stands at the destination; move it away"
     ours = there is not None and receipt is not None and is_intact(receipt, there)
+    other = known.others.get((copy.name, destination))
+    if there is not None and other is not None and not ours and is_intact(other, there):
+        return _beside(other, there, claim, asked=wish.again(file))
     if wish.again(file):
         return ("send", "asked for again") if there is None or ours or copy.overwrite else _NOT_OURS
-    proven = receipt is not None and receipt.content_version == claim.content_version
-    if proven and receipt is not None:
-        if there is None:
-            if copy.if_gone == "send":
-                return "send", "proven, but taken away since"
-            if receipt.version != claim.version:
-                return "adopt", "taken away since by its receiver, and its ctime changed: compared with the receipt"
-            return "leave", "proven, and taken away since by its receiver"
-        if ours and receipt.version == claim.version:
-            return "skip", f"proven by {receipt.verification}"
-        why = "its ctime changed" if ours else "the copy was touched since it was proven"
-        return _compare_or_send(sight, there, claim, ours, why)
+    if receipt is not None and receipt.content_version == claim.content_version:
+        return _decide_proven(sight, receipt, there, claim, ours)
+    if receipt is not None and job.again:
+        return ("send", "taken again") if there is None or ours or copy.overwrite else _NOT_OURS
     if there is None:
+        if receipt is not None and job.new_files and copy.if_gone == "leave" and receipt.size == claim.size:
+            return "adopt", "changed since it was published, and taken away: compared with the receipt"
         return "send", "changed since it was published" if receipt is not None else "not there yet"
     why = "changed since it was published" if receipt is not None else "there without a receipt"
     return _compare_or_send(sight, there, claim, ours, why)
+
+
+def _decide_proven(
+    sight: CopySight, receipt: Receipt, there: RemoteFile | None, claim: RemoteFile, ours: bool
+) -> tuple[str, str]:
+    if there is None:
+        if sight.copy.if_gone == "send":
+            return "send", "proven, but taken away since"
+        if receipt.version != claim.version:
+            return "adopt", "taken away since by its receiver, and its ctime changed: compared with the receipt"
+        return "leave", "proven, and taken away since by its receiver"
+    if ours and receipt.version == claim.version:
+        return "skip", f"proven by {receipt.verification}"
+    why = "its ctime changed" if ours else "the copy was touched since it was proven"
+    return _compare_or_send(sight, there, claim, ours, why)
+
+
+def _beside(other: Receipt, there: RemoteFile, claim: RemoteFile, *, asked: bool) -> tuple[str, str]:
+    """Another source was published under this name: its copy is never replaced, but one equal file may be both."""
+    if there.size == claim.size and not asked:
+        return "adopt", f"{other.source} was published under this name: compared, adopted if equal"
+    return "refuse", f"{other.source} was published under this name"
 
 
 def _compare_or_send(sight: CopySight, there: RemoteFile, claim: RemoteFile, ours: bool, why: str) -> tuple[str, str]:
@@ -211,6 +277,8 @@ def _clashes(sight: CopySight, source: SourceSight) -> dict[str, str]:
     """Destinations that two sources would take, after folding where the place folds names; and marker names."""
     taken: dict[str, list[str]] = {}
     for file in source.files:
+        if file.claim.path in sight.refused:
+            continue
         destination = sight.destinations[file.claim.path]
         taken.setdefault(_folded(destination) if sight.folds else destination, []).append(file.claim.path)
     clashes: dict[str, str] = {}
@@ -229,7 +297,7 @@ def _folded(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
 
 
-def _deletes(job: Job, source: SourceSight, actions: list[Action], known: Remembered) -> Iterator[Action]:
+def _goings(job: Job, source: SourceSight, actions: list[Action], known: Remembered) -> Iterator[Action]:
     """Files that may go in this run: each copy is proven by content already, or will be by this run's own work."""
     kinds: dict[str, set[str]] = {}
     weak: set[str] = set()
@@ -238,9 +306,10 @@ def _deletes(job: Job, source: SourceSight, actions: list[Action], known: Rememb
         receipt = known.receipts.get((action.copy, action.source.path))
         if action.kind in ("skip", "leave") and (receipt is None or receipt.verification not in STRONG):
             weak.add(action.source.path)
+    kind, held = ("delete" if job.delete_source else "move"), weak | source.restless.keys()
     for file in source.files:
-        if kinds.get(file.claim.path, set()) <= {"send", "adopt", "skip", "leave"} and file.claim.path not in weak:
-            yield Action("delete", file.claim, "", "", f"once all {len(job.to)} copies are proven", file.relative)
+        if kinds.get(file.claim.path, set()) <= _GOOD and file.claim.path not in held:
+            yield Action(kind, file.claim, "", "", f"once all {len(job.to)} copies are proven", file.relative)
 
 
 def _taken_away(sight: CopySight, source: SourceSight, known: Remembered) -> Iterator[str]:

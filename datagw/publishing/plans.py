@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
 
 from datagw.files import RemoteFile
 
-type_of_action = Literal["send", "adopt", "skip", "leave", "wait", "refuse", "delete", "ignore"]
+type_of_action = Literal["send", "adopt", "skip", "leave", "wait", "refuse", "delete", "move", "ignore"]
 type_of_day = Literal["due", "done", "empty", "missing", "waiting"]
 
-DUE = frozenset({"send", "adopt", "refuse", "delete"})
+DUE = frozenset({"send", "adopt", "refuse", "delete", "move"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,9 @@ class Action:
     - `send`: the copy is missing or differs; `adopt`: a file of this size stands there without a receipt and is
       compared (adopted if equal, else sent); `skip`: proven and still there; `leave`: proven, taken away since
       (`if_gone = "leave"`);
-    - `refuse`: it cannot be published as the job is written; `wait`: not now (open for writing);
-    - `delete`: the source file goes once every copy is proven; `ignore`: no regular file, only reported.
+    - `refuse`: it cannot be published as the job is written; `wait`: not now (open for writing,
+      not settled, failed a short while ago);
+    - `delete`, `move`: the source file goes once every copy is proven; `ignore`: no regular file, only reported.
 
     `copy` is `""` for what concerns the source alone. Paths are those of the gateways.
     """
@@ -80,3 +81,19 @@ class Survey:
     plans: list[DayPlan]
     found: list[date] | None = None
     total: int = 0
+
+
+_WEIGHTIEST = ("due", "waiting", "empty", "done", "missing")
+
+
+def joined(plans: Sequence[DayPlan]) -> DayPlan:
+    """The plans of the batches of one day as one."""
+    if len(plans) == 1:
+        return plans[0]
+    return replace(
+        plans[-1],
+        state=min((plan.state for plan in plans), key=_WEIGHTIEST.index),
+        actions=tuple(action for plan in plans for action in plan.actions),
+        notes=tuple(dict.fromkeys(note for plan in plans for note in plan.notes)),
+        again=min((plan.again for plan in plans if plan.again is not None), default=None),
+    )

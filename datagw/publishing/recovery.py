@@ -13,9 +13,11 @@ from datagw.files import RemoteFile, is_own_name
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.reading import Rename
 from datagw.gateways.front.sending import old_name
+from datagw.gateways.paths.templates import Template
 from datagw.jobs import Job
 from datagw.ledger import Intent, Lease, Receipt
 from datagw.publishing.freeing import is_changed
+from datagw.publishing.moving import move
 from datagw.publishing.planning import CopySight
 from datagw.publishing.plans import DayPlan
 from datagw.publishing.world import World
@@ -30,7 +32,7 @@ def recover(
     intents = world.ledger.intents(job.name, day)
     if not intents:
         return
-    _recover_asides(world, lease, source, [intent for intent in intents if intent.copy == ""])
+    _recover_asides(world, job, lease, source, [intent for intent in intents if intent.copy == ""])
     every = {"", *(copy.name for copy in job.to)}
     _forget(world, lease, [intent for intent in intents if intent.copy not in every], copies)
     for copy, gateway in copies.items():
@@ -56,7 +58,7 @@ def _forget(world: World, lease: Lease, intents: Sequence[Intent], copies: Mappi
     world.ledger.forget_intents(lease, intents)
 
 
-def _recover_asides(world: World, lease: Lease, source: Gateway, intents: Sequence[Intent]) -> None:
+def _recover_asides(world: World, job: Job, lease: Lease, source: Gateway, intents: Sequence[Intent]) -> None:
     looks = source.stat_many([intent.part for intent in intents])
     for intent, look in zip(intents, looks, strict=True):
         if isinstance(look, NotFound):
@@ -71,9 +73,21 @@ def _recover_asides(world: World, lease: Lease, source: Gateway, intents: Sequen
         elif is_changed(source, intent):
             text = "%s: written to after it was put aside as %s, and a newer file has its name; it stays there"
             world.log.warning(text, intent.source, intent.part)
+        elif job.move_source is not None:
+            _move_on(world, job, job.move_source.template, source, intent)
         else:
             source.rm(intent.part)  # every copy was proven, and a newer file has its name by now
     world.ledger.forget_intents(lease, intents)
+
+
+def _move_on(world: World, job: Job, template: Template, source: Gateway, intent: Intent) -> None:
+    """Every copy of it was proven, and a newer file has its name by now: it goes where it was on its way to."""
+    seen = world.ledger.known_first_seen(job.name, [(intent.source, intent.content_version)])
+    relative = job.source.pattern.relative(intent.source, intent.day)
+    target = template.fill(relative, intent.day, next(iter(seen.values()), world.now().astimezone(job.zone).date()))
+    moved = move(source, intent.part, target, intent.part.rpartition(".datagw-")[2][:8])
+    if not isinstance(moved, str):
+        raise moved
 
 
 def recover_parts(world: World, lease: Lease, gateway: Gateway, intents: Sequence[Intent]) -> None:

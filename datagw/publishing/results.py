@@ -25,13 +25,15 @@ class FileRow:
 class FileFailure:
     """One file that could not be published: what happened and, in the same sentence, what to do.
 
-    `unanswered` names the gateway that did not answer, where that was the reason.
+    `unanswered` names the gateway that did not answer, where that was the reason; `final` says that it would fail
+    again, and that the file is the reason.
     """
 
     copy: str
     source: str
     error: str
     unanswered: str = ""
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

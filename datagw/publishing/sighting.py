@@ -1,17 +1,82 @@
-"""The look at a job's source as a plan or a run wants it: all of it, or what is settled and new."""
+"""The look at a job's source as a plan or a run wants it: all of a day; or, of new files, batch by batch what is new.
+
+A new file is one whose path is not taken under this version. What is taken is left out at once, so that a folder of
+very many files costs one pass over their names.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
+from datagw.errors import NotFound
+from datagw.files import join
 from datagw.gateways.base import Gateway
 from datagw.jobs import Job
+from datagw.ledger import Lease
+from datagw.publishing.batching import batches
 from datagw.publishing.looking import look_at_source
 from datagw.publishing.planning import SourceSight, Wish
 from datagw.publishing.world import World
 
 
-def sighted(job: Job, day: date | None, gateway: Gateway, world: World, wish: Wish) -> SourceSight:
-    """What stands at the source for one day, of that what this wish is about."""
-    del wish
-    return look_at_source(job, day, gateway, world.ledger, world.now())
+def sights(
+    job: Job, day: date | None, gateway: Gateway, world: World, wish: Wish, lease: Lease | None = None
+) -> Iterator[SourceSight]:
+    """What stands at the source for one day, in one sight; of new files one for each batch, at least one.
+
+    A run, which has a lease, and a patient look put down what the next look is to know; a plan does not.
+    """
+    if not job.new_files:
+        yield look_at_source(job, day, gateway, world.ledger, world.now())
+        return
+    found = _new_files(job, gateway, world, wish, lease)
+    if found.waits is not None:
+        yield found
+        return
+    yield from batches(job, gateway, found, world, wish)
+
+
+def _new_files(job: Job, gateway: Gateway, world: World, wish: Wish, lease: Lease | None) -> SourceSight:
+    known = _taken(job, world, wish)
+    sight = look_at_source(job, None, gateway, world.ledger, world.now(), known)
+    if not world.ledger.was_looked_at(job.name):
+        sight = _first_look(job, sight, world, keep=wish.patient or lease is not None)
+    elif lease is not None and known:
+        _forget_what_is_gone(gateway, known, sight, world, lease)
+    return sight
+
+
+def _taken(job: Job, world: World, wish: Wish) -> dict[str, str]:
+    """What this look leaves out. A published file that is to go once it is proven is looked at until it has gone."""
+    if wish.resend and wish.resend_file is None:
+        return world.ledger.taken(job.name, ["existing"])
+    known = world.ledger.taken(job.name, ["existing", "failed"] if job.frees else ["existing", "failed", "published"])
+    if wish.resend_file is not None:
+        for path in (wish.resend_file, join(job.source.pattern.base, wish.resend_file)):
+            known.pop(path, None)
+    return known
+
+
+def _first_look(job: Job, sight: SourceSight, world: World, *, keep: bool) -> SourceSight:
+    """With `existing = false` all that is there now is left alone for good; put down where the look may do so."""
+    leave = [] if job.existing else [(file.claim.path, file.claim.version) for file in sight.files]
+    if keep:
+        world.ledger.first_look(job.name, leave, world.now())
+    if not leave:
+        return sight
+    many = "1 file was" if len(leave) == 1 else f"{len(leave):,} files were"
+    note = f"{many} there before the first look, to be left alone (existing = false)"
+    return replace(sight, files=(), restless={}, notes=(*sight.notes, note))
+
+
+def _forget_what_is_gone(
+    gateway: Gateway, left: dict[str, str], sight: SourceSight, world: World, lease: Lease
+) -> None:
+    """What was taken and is not there any more would be new if it came again."""
+    candidates = {file.claim.path for file in sight.files}
+    paths = [path for path in left if path not in candidates]
+    gone = [path for path, look in zip(paths, gateway.stat_many(paths), strict=True) if isinstance(look, NotFound)]
+    if gone:
+        world.ledger.forget_taken(lease, gone)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from datagw.errors import GatewayError, Rejected
+from datagw.errors import Full, GatewayError
 from datagw.files import RemoteFile, StagedFile
 from datagw.gateways.base import Gateway
 from datagw.ledger import Owner
@@ -33,7 +33,7 @@ def stage(world: World, source: Gateway, claims: Sequence[RemoteFile]) -> Iterat
         message = (
             f"{needed:,} bytes are to be staged, but only {free:,} are free; free some, or set tmp_dir to another disk"
         )
-        raise Rejected(message, path=str(world.tmp_dir), gateway="tmp_dir")
+        raise Full(message, path=str(world.tmp_dir), gateway="tmp_dir")
     yield from source.get_many(claims, world.tmp_dir)
 
 

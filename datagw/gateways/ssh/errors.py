@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 
-from datagw.errors import Denied, GatewayError, NotFound, Rejected, Unavailable, Unsupported
+from datagw.errors import Denied, Full, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.gateways.ssh import packets as p
 from datagw.gateways.ssh.packets import Attributes, Status
 from datagw.gateways.ssh.wire import Wire
@@ -15,8 +15,8 @@ _LATER: dict[int, tuple[type[GatewayError], str]] = {
     10: (NotFound, "no such file or folder"),
     11: (Rejected, "a file stands there already"),
     12: (Denied, "the place is write-protected"),
-    14: (Rejected, "no space left on the server"),
-    15: (Rejected, "the quota on the server is used up"),
+    14: (Full, "no space left on the server"),
+    15: (Full, "the quota on the server is used up"),
     18: (Rejected, "the folder is not empty"),
     19: (Rejected, "a file stands in the way of a folder"),
     20: (Rejected, "the server does not take this name"),
@@ -42,7 +42,7 @@ def meaning(status: Status) -> GatewayError:
         return kind(message)
     if status.code == p.BAD_MESSAGE:
         return Rejected(f"the server does not take this; is the name too long?{said}")
-    return Rejected(f"the server refuses without a reason{said}")
+    return Full(f"the server refuses without a reason{said}")
 
 
 def look(wire: Wire, path: str) -> Attributes | None:
@@ -68,15 +68,15 @@ def why_not_written(wire: Wire, status: Status, folder: str, wanted: int) -> Gat
         try:
             space = wire.space(folder)
         except Status:
-            return Rejected("the server could not write: no space left, or a quota")
+            return Full("the server could not write: no space left, or a quota")
         if space.read_only:
             return Denied("the disk there is mounted read-only")
         if space.free < max(wanted, _FULL):
-            return Rejected(f"no space left on the server: {space.free} bytes are free, {wanted} were to be written")
+            return Full(f"no space left on the server: {space.free} bytes are free, {wanted} were to be written")
         if space.files == 0:
-            return Rejected("no space left on the server: it has no inode free")
-        return Rejected(f"the server could not write: no space left, or a quota ({space.free} bytes are free there)")
-    return Rejected("the server could not write: no space left, or a quota")
+            return Full("no space left on the server: it has no inode free")
+        return Full(f"the server could not write: no space left, or a quota ({space.free} bytes are free there)")
+    return Full("the server could not write: no space left, or a quota")
 
 
 def why_not_made(wire: Wire, status: Status, path: str) -> GatewayError:

@@ -1,0 +1,101 @@
+"""New files that failed for good: moved out of the way, with a text beside them that says why."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from datagw.errors import GatewayError, NotFound
+from datagw.files import join, parent, part_name
+from datagw.gateways.base import Gateway
+from datagw.gateways.front.proving import probe_name
+from datagw.gateways.front.reading import Rename
+from datagw.publishing.copying import CopyWork
+from datagw.publishing.moving import beside
+from datagw.publishing.planning import SourceFile
+from datagw.publishing.results import FileFailure
+from datagw.publishing.world import World
+
+ERROR_SUFFIX = ".error.txt"
+
+
+def failed_for_good(works: Sequence[CopyWork]) -> dict[str, list[FileFailure]]:
+    """The failures of each file that would fail again, by source path.
+
+    A place that takes no file at all at that moment is another matter, and found out by giving it one.
+    """
+    found: dict[str, list[FileFailure]] = {}
+    for work in works:
+        takes: dict[str, bool] = {}
+        for failure in work.failures:
+            if not failure.final:
+                continue
+            folder = parent(work.sight.destinations.get(failure.source, ""))
+            if failure.source not in work.refused and folder not in takes:
+                takes[folder] = _takes_files(work.gateway, folder)
+            if failure.source in work.refused or takes[folder]:
+                found.setdefault(failure.source, []).append(failure)
+    return found
+
+
+def set_apart(
+    world: World, job: str, source: Gateway, file: SourceFile, target: str, failures: Sequence[FileFailure]
+) -> str | None:
+    """The path to which a failed file was moved: `target`, or with its version in it where that name is taken.
+
+    None where it is no longer the file that failed. The text goes first, so that no file stands there without one.
+    Raises GatewayError where the file cannot be moved; it is in its place then.
+    """
+    claim = file.claim
+    if _version(source, claim.path) != claim.content_version:
+        return None
+    if _version(source, target) is not None:
+        target = beside(
+            target, hashlib.sha256(claim.content_version.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+        )
+    text = target + ERROR_SUFFIX
+    part = part_name(f"{world.ledger.id} why {job} failed", text)
+    source.put(_why(world, job, source, file, failures), text, part=part)
+    _rename(source, claim.path, target)
+    if _version(source, target) == claim.content_version:
+        return target
+    _rename(source, target, claim.path)  # it changed at this very moment: the next look takes it as it is now
+    source.rm(text)
+    return None
+
+
+def _rename(source: Gateway, path: str, target: str) -> None:
+    (error,) = source.rename_many([Rename(path, target, False)])
+    if error is not None:
+        raise error
+
+
+def _version(source: Gateway, path: str) -> str | None:
+    try:
+        return source.stat(path).content_version
+    except NotFound:
+        return None
+
+
+def _takes_files(gateway: Gateway, folder: str) -> bool:
+    probe = join(folder, probe_name())
+    try:
+        gateway.put(b"datagw: does this place take files?\n", probe)
+        gateway.rm(probe)
+    except GatewayError:
+        return False
+    return True
+
+
+def _why(world: World, job: str, source: Gateway, file: SourceFile, failures: Sequence[FileFailure]) -> bytes:
+    lines = [
+        f"datagw could not publish this file, and will not try again: {source.shown(file.claim.path)}",
+        "",
+        *(f"- {failure.copy}: {failure.error}" for failure in failures),
+        "",
+        f"job {job}, run {world.run}, {world.now():%Y-%m-%d %H:%M:%S} UTC",
+        f"version: {file.claim.version}",
+        "",
+        "Mend what is wrong, then move the file back to where it came from: it is taken as a new one.",
+    ]
+    return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")

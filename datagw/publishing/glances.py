@@ -1,0 +1,78 @@
+"""Glances: looks at a few files among very many, at destinations and in the ledger; by name, not by list."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date
+
+from datagw.errors import NotFound, Rejected
+from datagw.files import RemoteFile
+from datagw.gateways.base import Gateway
+from datagw.jobs import Copy, Job
+from datagw.ledger import Ledger, Receipt
+from datagw.publishing.markers import copy_marker
+from datagw.publishing.planning import CopySight, Remembered, SourceFile
+
+
+def glance_at_copy(
+    job: Job,
+    copy: Copy,
+    gateway: Gateway,
+    files: Iterable[SourceFile],
+    first_seen: Mapping[tuple[str, str], date],
+    ledger: Ledger,
+    today: date | None = None,
+) -> CopySight:
+    """The destinations that new files would take, what stands there, and the parts that the ledger knows of.
+
+    A file whose name makes no path of the destination is refused, and no other.
+    """
+    destinations: dict[str, str] = {}
+    refused: dict[str, str] = {}
+    for file in files:
+        seen = first_seen.get((file.claim.path, file.claim.content_version), today)
+        try:
+            destinations[file.claim.path] = copy.template.fill(file.relative, None, seen)
+        except Rejected as error:
+            refused[file.claim.path] = error.message
+    parts = [intent.part for intent in ledger.intents(job.name, None, copy.name)]
+    wanted = [*dict.fromkeys(destinations.values()), *parts]
+    entries: dict[str, RemoteFile] = {}
+    for path, found in zip(wanted, gateway.stat_many(wanted), strict=True):
+        if isinstance(found, RemoteFile):
+            entries[path] = found
+        elif not isinstance(found, NotFound | Rejected):  # rejected: sending will say what is in the way
+            raise found
+    marker = copy_marker(copy, None)
+    return CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, refused)
+
+
+def remember_files(job: Job, sights: Collection[CopySight], ledger: Ledger) -> Remembered:
+    """What the ledger knows of these files: their receipts, and those of others that have their names."""
+    receipts: dict[tuple[str, str], Receipt] = {}
+    others: dict[tuple[str, str], Receipt] = {}
+    with ledger.looking():
+        for sight in sights:
+            name = sight.copy.name
+            for receipt in ledger.receipts_at(job.name, name, sight.destinations.values()):
+                if receipt.day is not None:
+                    continue
+                if sight.destinations.get(receipt.source) == receipt.destination:
+                    receipts[name, receipt.source] = receipt
+                elif receipt.place == sight.place:
+                    others[name, receipt.destination] = receipt
+        loose = None
+        if ledger.markers_on(job.name, None):
+            loose = "markers of an earlier run still stand"
+        elif ledger.intents(job.name, None):
+            loose = "an earlier run was interrupted"
+    return Remembered(receipts, (), loose, others)
+
+
+def proven_at_all(files: Sequence[SourceFile], receipts: Sequence[Mapping[str, Receipt]]) -> list[SourceFile]:
+    """The files of which each copy has a receipt for this very version; `receipts` by source, for each copy."""
+    return [
+        file
+        for file in files
+        if all((found := held.get(file.claim.path)) and found.version == file.claim.version for held in receipts)
+    ]
