@@ -14,7 +14,6 @@ from dagster import (
     sensor,
 )
 
-from datagw.assets.keeping import forget_observations, forget_runs
 from datagw.assets.names import copy_key, source_key
 from datagw.assets.runs import report_left_behind
 from datagw.errors import DatagwError, printable
@@ -114,6 +113,8 @@ class _Turn:
             yield f"not tidied: {name}: {trouble}"
 
     def what_is_old(self) -> Iterator[str]:
+        from datagw.assets.keeping import forget_observations, forget_runs  # not for every process that has definitions
+
         before = self.world.now() - self.jobfile.main.keep
         jobs = self.jobfile.jobs.values()
         copies = [copy_key(job.name, copy.name) for job in jobs for copy in job.to]
