@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from dagster import AssetObservation, DagsterInstance
+from dagster import AssetCheckEvaluation, AssetObservation, DagsterInstance
 
+from datagw.assets.checks import changed_evaluations
 from datagw.assets.graph import gateways_used
 from datagw.assets.names import copy_key
 from datagw.assets.runs import of_assets, report_left_behind, unfinished
 from datagw.automation.due import Answer, Sight, answer
+from datagw.automation.ledgers import ledger_at
 from datagw.automation.memory import Memory
 from datagw.automation.observing import observed
 from datagw.gateways.front.retries import RetryPolicy, wait
 from datagw.jobs import Job, JobFile
 from datagw.jobs.state import ledger_url
-from datagw.ledger.ledger import Ledger
 from datagw.publishing import first_day, survey
 from datagw.publishing.world import World
 
@@ -33,7 +32,7 @@ class Tick:
 
     answer: Answer
     memory: Memory
-    events: list[AssetObservation] = field(default_factory=list[AssetObservation])
+    events: list[AssetObservation | AssetCheckEvaluation] = field(default_factory=list)
 
 
 def tick(
@@ -41,18 +40,19 @@ def tick(
 ) -> Tick:
     """Looks at a job once, or twice if something is about to settle. An outage raises."""
     memory = memory or Memory()
-    with _world(jobfile, job, log) as world:
-        first_day(job, world)
+    world = _world(jobfile, job, log)
+    first_day(job, world)
+    sight = _look(job, world, instance)
+    if not job.dated and not sight.due and (left := _soon(sight, world)) is not None:
+        wait(left, world.fence)
         sight = _look(job, world, instance)
-        if not job.dated and not sight.due and (again := _soon(sight, world)) is not None:
-            wait(again, world.fence)
-            sight = _look(job, world, instance)
-        said = answer(job, sight, instance, world.ledger, world.now())
-        events = observed(job, sight.plans, said.asked, memory)
+    said = answer(job, sight, instance, world.ledger, world.now())
+    events = observed(job, sight.plans, said.asked, memory)
+    checks = changed_evaluations(job, world, sight.found, instance)
     for plan in said.asked:
         for name in plan.lost:
             log.warning(f"{plan.label}: {name} does not answer, and is left out: {'; '.join(plan.notes)}")
-    return Tick(said, memory, events)
+    return Tick(said, memory, [*events, *checks])
 
 
 def _look(job: Job, world: World, instance: DagsterInstance) -> Sight:
@@ -64,7 +64,7 @@ def _look(job: Job, world: World, instance: DagsterInstance) -> Sight:
     known = set(found.found or ())
     if job.dated:
         known |= {row.day for row in world.ledger.days(job.name) if row.day and row.state in ("published", "empty")}
-    return Sight(found.plans, known, found.total, [run for run in mine if run.run_id not in gone])
+    return Sight(found.plans, known, found.total, [run for run in mine if run.run_id not in gone], found.found)
 
 
 def _soon(sight: Sight, world: World) -> float | None:
@@ -77,15 +77,13 @@ def _soon(sight: Sight, world: World) -> float | None:
     return max(left.total_seconds(), 0.0) + 0.001
 
 
-@contextmanager
-def _world(jobfile: JobFile, job: Job, log: logging.Logger) -> Iterator[World]:
-    """What a plan needs; whatever it opened is closed by the end of the tick."""
-    with Ledger.open(ledger_url(jobfile)) as ledger:
-        yield World(
-            ledger=ledger,
-            gateways={name: jobfile.gateways[name] for name in gateways_used(job)},
-            tmp_dir=jobfile.main.tmp_dir / "tick",
-            run="tick",
-            log=log,
-            retries=_NO_RETRIES,
-        )
+def _world(jobfile: JobFile, job: Job, log: logging.Logger) -> World:
+    """What a plan needs."""
+    return World(
+        ledger=ledger_at(ledger_url(jobfile)),
+        gateways={name: jobfile.gateways[name] for name in gateways_used(job)},
+        tmp_dir=jobfile.main.tmp_dir / "tick",
+        run="tick",
+        log=log,
+        retries=_NO_RETRIES,
+    )
