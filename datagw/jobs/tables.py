@@ -168,8 +168,7 @@ class MainTable(Table):
     )
     keep: Period = Field(
         timedelta(days=180),
-        description="How long runs and events are kept; receipts are for good. "
-        "In this version runs and events are kept for good too.",
+        description="How long runs and events are kept, but for those that tell the state of a day; receipts are for good.",
     )
 
 
