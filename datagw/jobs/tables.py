@@ -168,7 +168,8 @@ class MainTable(Table):
     )
     keep: Period = Field(
         timedelta(days=180),
-        description="How long runs and events are kept, but for those that tell the state of a day; receipts are for good.",
+        description="How long runs and events are kept, but for those that tell the state of a day; "
+        "receipts are for good.",
     )
 
 
