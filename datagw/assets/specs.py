@@ -6,6 +6,7 @@ from typing import Any
 
 from dagster import AssetSpec, MetadataValue, PartitionsDefinition
 
+from datagw.assets.freshness import freshness_of
 from datagw.assets.names import STAGING, copy_key, plain, source_key
 from datagw.errors import printable
 from datagw.gateways.base import Gateway
@@ -36,6 +37,7 @@ def copy_of(job: Job, copy: Copy, gateway: Gateway, days: PartitionsDefinition |
         description=_described(f"Published copy `{copy.name}` of `{job.name}`", where, job),
         metadata=_metadata(where, job),
         kinds={gateway.type, "file"},
+        freshness_policy=freshness_of(job),
         **_common(job),
     )
 
