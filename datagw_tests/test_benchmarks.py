@@ -58,3 +58,26 @@ def test_everybody_sends_the_same_bytes(tmp_path: Path):
     files = [path for path in (tmp_path / "one").rglob("*") if path.is_file()]
     assert (len(files), sum(path.stat().st_size for path in files)) == (2_000, SMALL.bytes)
     assert len({path.parent for path in files}) == 20
+
+
+@pytest.mark.slow
+def test_days_are_measured_beside_a_body_that_only_logs(tmp_path: Path):
+    command = [sys.executable, "-m", "benchmarks", "days", "--rounds", "1", "--days", "2", "4", "--files", "3"]
+    ended = subprocess.run(
+        [*command, "--json", str(tmp_path / "result.json"), "--folder", str(tmp_path)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert [(load["days"], load["files"]) for load in result["loads"]] == [(2, 2), (4, 2), (1, 3)]
+    assert all(
+        len(took) == 1 and took[0][0] > 0.1
+        for load in result["loads"]
+        for took in (load["bodies"][body] for body in ("bare", "run", "command"))
+    )
+    assert "cost of one more day" in ended.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
