@@ -18,7 +18,7 @@ from datagw.publishing.batching import forget_since
 from datagw.publishing.day import DayWork
 from datagw.publishing.failing import failed_for_good, set_apart
 from datagw.publishing.glances import glance_at_copy, proven_at_all, remember_files
-from datagw.publishing.outcome import copy_result, day_row, weakest, worst
+from datagw.publishing.outcome import copy_result, day_row, rows_of, weakest, worst
 from datagw.publishing.patience import keep_account
 from datagw.publishing.planning import CopySight, Remembered, SourceSight, Wish
 from datagw.publishing.plans import Action, DayPlan
@@ -26,8 +26,6 @@ from datagw.publishing.recovery import recover
 from datagw.publishing.results import CopyResult, DayResult
 from datagw.publishing.sighting import sights
 from datagw.publishing.world import World
-
-_ROWS = 100
 
 
 class NewFiles:
@@ -78,6 +76,13 @@ class BatchWork(DayWork):
     known: Remembered
     had_something_to_do: bool = False
     before: Collection[str] = ()
+    apart: set[str]
+
+    @override
+    def work_on(self, sight: SourceSight) -> DayResult:
+        """The whole batch."""
+        self.apart = set()
+        return super().work_on(sight)
 
     # ---- looking: at these files alone
 
@@ -154,26 +159,30 @@ class BatchWork(DayWork):
                 moved = set_apart(self.world, self.job.name, self.source, file, target, failed[path])
             except GatewayError as error:
                 self.world.log.warning("%s: failed for good, but cannot be moved away: %s", path, error)
+                self.apart.add(path)
                 stuck.append((path, file.claim.version))
             else:
                 if moved is not None:
+                    self.apart.add(path)
                     self._say("%s: failed for good, moved to %s", path, self.source.shown(moved))
         self.world.ledger.take_files(self.lease, stuck, "failed", now)
 
     @override
     def _keep_account(self, plan: DayPlan, claims: Collection[RemoteFile]) -> None:
+        """What was set apart is not to be tried again; what is not of this batch, this run cannot speak of."""
         if self._clean and not self.before:
             return
         mine = {claim.path for claim in claims} - {action.source.path for action in plan.of("wait")}
+        failures = [
+            *(failure for work in self.works.values() for failure in work.failures),
+            *self.before_silence,
+            *self.errors,
+        ]
         keep_account(
             self.world,
             self.lease,
             self.job,
-            failures=[
-                *(failure for work in self.works.values() for failure in work.failures),
-                *self.before_silence,
-                *self.errors,
-            ],
+            failures=[failure for failure in failures if failure.source not in self.apart],
             whole=self.silent,
             claims=claims,
             untried=None if self.partial else {path for path in self.before if path != "" and path not in mine},
@@ -186,7 +195,7 @@ def joined_results(job: Job, results: Sequence[DayResult]) -> DayResult:
     for result in results:
         for name, copy in result.copies.items():
             copies.setdefault(name, []).append(copy)
-    joined = {name: _joined(found) for name, found in copies.items()}
+    joined = {name: _joined(job, found) for name, found in copies.items()}
     errors = [result.error for result in results if result.error]
     late = tuple(line for result in results for line in result.late)
     idle = not errors and all(copy.files == 0 and not copy.failures for copy in joined.values())
@@ -205,7 +214,7 @@ def joined_results(job: Job, results: Sequence[DayResult]) -> DayResult:
     )
 
 
-def _joined(found: Sequence[CopyResult]) -> CopyResult:
+def _joined(job: Job, found: Sequence[CopyResult]) -> CopyResult:
     if len(found) == 1:
         return found[0]
     manifests = "\n".join(copy.manifest for copy in found if copy.manifest and copy.files)
@@ -221,6 +230,6 @@ def _joined(found: Sequence[CopyResult]) -> CopyResult:
         seconds=round(sum(copy.seconds for copy in found), 3),
         manifest=hashlib.sha256(manifests.encode("ascii")).hexdigest(),
         verification=weakest(copy.verification for copy in found if copy.verification is not None),
-        rows=tuple(row for copy in found for row in copy.rows)[:_ROWS],
+        rows=tuple(row for copy in found for row in copy.rows)[: rows_of(job)],
         failures=tuple(failure for copy in found for failure in copy.failures),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from datagw.files import RemoteFile
 from datagw.gateways.base import Gateway
@@ -19,6 +19,7 @@ from datagw.publishing.planning import Wait, Wish, soonest
 from datagw.publishing.plans import DUE, DayPlan
 from datagw.publishing.world import World
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _OUR_CLOCK = ("local", "memory")
 _SKEW = 60 * 1_000_000_000  # ns by which a place's clock may be ahead of ours
 _BELIEVED = timedelta(days=1)  # no clock is later than that
@@ -105,7 +106,7 @@ def _since(seen: datetime, now: datetime) -> int:
 
 
 def _ns(moment: datetime) -> int:
-    return int(moment.timestamp() * 1_000_000) * 1000
+    return _since(_EPOCH, moment)
 
 
 def _after(now: datetime, nanoseconds: int) -> datetime:

@@ -31,7 +31,7 @@ class Inbox:
     archive: Gateway
     source: Gateway | None = None
     options: dict[str, Any] = field(default_factory=dict)
-    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
     def __post_init__(self) -> None:
         self.place = self.folder / "place"
@@ -98,7 +98,7 @@ class Inbox:
 
     def date(self, name: str, *, age: float) -> None:
         """The file's mtime set to `age` seconds ago."""
-        moment = int((self.now.timestamp() - age) * 1e9)
+        moment = int((self.now.timestamp() - age) * 1000) * 1_000_000
         os.utime(self.place / "inbox" / name, ns=(moment, moment))
 
     # ---- looks and runs
