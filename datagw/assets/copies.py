@@ -75,11 +75,17 @@ def copies_of(
         config_schema=_WISHES,
     )
     def copies(context: AssetExecutionContext, source: Staging) -> Generator[Any, None, None]:
-        wishes = Wishes(**context.op_execution_context.op_config)
+        wishes = _wishes(context)
         _publish(context, jobfile, job, wishes, source, keys)
         yield from ()
 
     return copies
+
+
+def _wishes(context: AssetExecutionContext) -> Wishes:
+    """What the run was told; whoever repeats a run of a switch is not patient as the switch was."""
+    wishes = Wishes(**context.op_execution_context.op_config)
+    return wishes if context.run.parent_run_id is None else wishes.model_copy(update={"patient": False})
 
 
 def _publish(

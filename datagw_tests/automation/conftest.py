@@ -99,12 +99,15 @@ def execute(
     place: Place,  # noqa: F811
     request: dg.RunRequest,
     name: str = "readings",
+    parent: dg.DagsterRun | None = None,
 ) -> dg.DagsterRun:
-    """The run of a request, from its start to its end, in this process."""
+    """The run of a request, from its start to its end, in this process; that of a person, who repeats `parent`."""
     from dagster._core.definitions.job_base import InMemoryJob
     from dagster._core.execution.api import execute_run
 
     run = queue(instance, place, request, DagsterRunStatus.NOT_STARTED, name)
+    if parent is not None:
+        run = run._replace(parent_run_id=parent.run_id, root_run_id=parent.run_id)
     job = definitions_of(place.load()).resolve_implicit_global_asset_job_def()
     execute_run(InMemoryJob(job), run, instance, raise_on_error=False)
     found = instance.get_run_by_id(run.run_id)
