@@ -92,7 +92,7 @@ class Changed(GatewayError):
 
 
 class Unavailable(GatewayError):
-    """The place cannot be reached, or gave up half-way. Tried again, after `retry_after` seconds if it asks for that."""
+    """The place cannot be reached, or gave up half-way. Tried again, after `retry_after` seconds where it says."""
 
     transient = True
 

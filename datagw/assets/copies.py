@@ -32,6 +32,7 @@ from datagw.assets.attending import Onlooker, onlooker
 from datagw.assets.calendars import calendar_at_the_end, of_calendar
 from datagw.assets.checks import checks_of, evaluations
 from datagw.assets.days import LONGEST_RANGE
+from datagw.assets.files import files_asked_for, materialize_files
 from datagw.assets.names import copy_key, op_name, source_key
 from datagw.assets.staging import Staging
 from datagw.assets.surroundings import world_of
@@ -101,12 +102,15 @@ def _publish(
     try:
         with (
             world_of(context, jobfile, source, keys, who) as world,
-            closing(_publishing(job, days, world, wishes, _selected(context, job))) as results,
+            closing(_publishing(context, job, days, world, wishes)) as results,
         ):
             for day in results:
                 done.append(day)
                 calendar = _calendar(job, world, done) if day.day and day.day == days[-1] else []
-                _materialize(context, job, day, calendar)
+                if job.assets == "file":
+                    materialize_files(context, job, day)
+                else:
+                    _materialize(context, job, day, calendar)
                 _tell(context, job, day, calendar)
                 who.results.append(day)
     except _INTERRUPTS as error:
@@ -121,9 +125,10 @@ def _publish(
 
 
 def _publishing(
-    job: Job, days: Sequence[date | None], world: World, wishes: Wishes, copies: Sequence[str]
+    context: AssetExecutionContext, job: Job, days: Sequence[date | None], world: World, wishes: Wishes
 ) -> Generator[DayResult, None, None]:
-    yield from publish(job, days, world, copies=copies, **wishes.model_dump())
+    files, copies = files_asked_for(context, job), _selected(context, job)
+    yield from publish(job, days, world, files=files, copies=copies, **wishes.model_dump())
 
 
 def _selected(context: AssetExecutionContext, job: Job) -> list[str]:

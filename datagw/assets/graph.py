@@ -9,6 +9,7 @@ from dagster import AssetsDefinition, AssetSpec
 from datagw.assets.broken import broken_file, broken_job
 from datagw.assets.copies import copies_of
 from datagw.assets.days import partitions_of
+from datagw.assets.files import partitions_of_files
 from datagw.assets.names import STAGING, resource_keys
 from datagw.assets.resources import GatewayResource
 from datagw.assets.specs import copy_of, source_of
@@ -21,12 +22,13 @@ def assets_of(jobfile: JobFile, job: Job, ledger: Ledger | None) -> list[AssetSp
     """The source and the copies of a job. The ledger, if there is one, tells the first day; nothing else is asked."""
     days = partitions_of(job, ledger)
     source = source_of(job, jobfile.gateways[job.source.gateway], days)
-    specs = [copy_of(job, copy, jobfile.gateways[copy.gateway], days) for copy in job.to]
+    parts = days or partitions_of_files(job)
+    specs = [copy_of(job, copy, jobfile.gateways[copy.gateway], parts) for copy in job.to]
     if not specs:
         return [source]
     keys = resource_keys(jobfile.gateways)
     used = {name: keys[name] for name in gateways_used(job)}
-    return [source, copies_of(jobfile, job, specs, days, used)]
+    return [source, copies_of(jobfile, job, specs, parts, used)]
 
 
 def gateways_used(job: Job) -> list[str]:

@@ -31,14 +31,15 @@ def take_back(context: AssetExecutionContext, job: Job, done: Sequence[DayResult
         key = copy_key(job.name, copy.name)
         neither = [label for label, state in states.items() if state in _NEITHER]
         for label in neither:
-            _plan(context, key, label, NOBODY)
+            plan_again(context, key, label, NOBODY)
         failed = [label for label, state in states.items() if state == "failed"]
         if neither and failed:  # so that the asset's latest run is this one
-            _plan(context, key, failed[-1], context.run.run_id)
+            plan_again(context, key, failed[-1], context.run.run_id)
 
 
-def _plan(context: AssetExecutionContext, key: AssetKey, day: str, run_id: str) -> None:
+def plan_again(context: AssetExecutionContext, key: AssetKey, partition: str, run_id: str) -> None:
+    """Plans a partition once more, for a run; where that has failed, or fails, the partition has."""
     step = context.op_execution_context.get_step_execution_context().step.key
-    planned = AssetMaterializationPlannedData(key, partition=day)
+    planned = AssetMaterializationPlannedData(key, partition=partition)
     event = DagsterEvent.build_asset_materialization_planned_event(context.run.job_name, step, planned)
     context.instance.report_dagster_event(event, run_id, logging.DEBUG)

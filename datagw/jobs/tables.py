@@ -288,7 +288,7 @@ class JobTable(Table):
     batch: BatchTable = Field(BatchTable(), description="New files: how many go in one run.")
     assets: Literal["job", "file"] = Field(
         "job",
-        description='New files: `"file"` makes each a partition of its own, to be seen and repeated in the UI.',
+        description='New files: `"file"` makes each a partition, to be seen and repeated in the UI (10,000 at most).',
     )
     expect: Literal["every day", "weekdays"] | None = Field(
         None, description="Days that must be there; missing ones fail a check in the UI."

@@ -108,14 +108,17 @@ def publish(
     resend_file: str | None = None,
     copies: Collection[str] | None = None,
     patient: bool = False,
+    files: Collection[str] | None = None,
 ) -> Iterator[DayResult]:
     """Works through the days in order; each result comes when its day is committed, a failed one's too.
 
-    `copies` names the copies to make, where not all are wanted; then nothing is deleted at the source.
+    `copies` names the copies to make, where not all are wanted; then nothing is deleted at the source. `files` names
+    the new files to take, by their relative paths, where not all are.
     With `wait`, a day that another run holds is waited for; else LeaseHeld. Ends early by LeaseLost, Aborted or
     KeyboardInterrupt: the run is then on record as cancelled, and its parts and markers stay for the next one.
     """
-    run = _Run(job, world, wait=wait, wish=Wish(resend, resend_file, patient), only=copies)
+    wish = Wish(resend, resend_file, patient, None if files is None else frozenset(files))
+    run = _Run(job, world, wait=wait, wish=wish, only=copies)
     world.ledger.ensure_view(job.name)
     world.ledger.start_run(world.run, job.name)
     results: list[DayResult] = []

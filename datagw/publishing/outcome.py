@@ -40,9 +40,14 @@ def copy_result(work: CopyWork, *, late: bool) -> CopyResult:
         manifest=receipts[0].sha256 if pattern.exact and receipts else manifest(receipts, pattern.on(work.day).base),
         verification=weakest(receipt.verification for receipt in receipts),
         link=work.gateway.link(work.copy.template.folder(work.day)),
-        rows=tuple(_row(receipt, work) for receipt in receipts[:_ROWS]),
+        rows=tuple(_row(receipt, work) for receipt in receipts[: rows_of(work.job)]),
         failures=tuple(work.failures),
     )
+
+
+def rows_of(job: Job) -> int | None:
+    """How many files a result tells one by one; None: all, where each is a partition of its own."""
+    return _ROWS if job.assets == "job" else None
 
 
 def dead_copy(

@@ -92,12 +92,14 @@ class Wish:
     """What is asked for beyond what is due: sending proven files again, all of them or one.
 
     `patient` is how switches ask: what has not settled waits, and so does what failed a short while ago; of new files
-    one batch is taken. A person who asks does not wait.
+    one batch is taken. A person who asks does not wait. `files` names the new files that alone are asked for, by their
+    relative paths, whether they are taken already or not.
     """
 
     resend: bool = False
     resend_file: str | None = None
     patient: bool = False
+    files: frozenset[str] | None = None
 
     def again(self, file: SourceFile) -> bool:
         """Whether this file is to be sent whatever is proven."""

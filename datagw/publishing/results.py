@@ -42,7 +42,8 @@ class CopyResult:
 
     `files` and `bytes` count everything that is proven there by the end, `sent_*` what moved in this run; `manifest` is
     the SHA-256 of the one file, or over the day's sorted lines `sha256  relative path`; equal for all copies, and None
-    where the place was out of reach; `verification` is the weakest of its files; `rows` holds the first 100.
+    where the place was out of reach; `verification` is the weakest of its files; `rows` holds the first 100
+    (all where each file is an asset's partition).
     """
 
     copy: str

@@ -41,6 +41,8 @@ def sights(
 def _new_files(job: Job, gateway: Gateway, world: World, wish: Wish, lease: Lease | None) -> SourceSight:
     known = _taken(job, world, wish)
     sight = look_at_source(job, None, gateway, world.ledger, world.now(), known)
+    if wish.files is not None:
+        sight = replace(sight, files=tuple(file for file in sight.files if file.relative in wish.files))
     if not world.ledger.was_looked_at(job.name):
         sight = _first_look(job, sight, world, keep=wish.patient or lease is not None)
     elif lease is not None and known:
@@ -53,9 +55,12 @@ def _taken(job: Job, world: World, wish: Wish) -> dict[str, str]:
     if wish.resend and wish.resend_file is None:
         return world.ledger.taken(job.name, ["existing"])
     known = world.ledger.taken(job.name, ["existing", "failed"] if job.frees else ["existing", "failed", "published"])
+    base = job.source.pattern.base
+    asked = {join(base, name) for name in wish.files or ()}
     if wish.resend_file is not None:
-        for path in (wish.resend_file, join(job.source.pattern.base, wish.resend_file)):
-            known.pop(path, None)
+        asked |= {wish.resend_file, join(base, wish.resend_file)}
+    for path in asked:
+        known.pop(path, None)
     return known
 
 

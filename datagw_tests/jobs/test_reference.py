@@ -27,12 +27,6 @@ def test_the_page_has_every_key_with_its_meaning():
     assert [key for key, default, meaning in rows if not default or not meaning] == []
 
 
-def test_the_page_promises_nothing_that_this_version_does_not_do():
-    page = PAGE.read_text(encoding="utf-8")
-    (keep,) = re.findall(r"^\| `keep` .*$", page, re.MULTILINE)
-    assert "receipts are for good. In this version runs and events are kept for good too." in keep
-
-
 def test_the_page_is_brought_up_to_date_by_a_command(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("a\n<!-- keys of retries -->\nold\n<!-- end -->\nb\n")
