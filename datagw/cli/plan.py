@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,7 @@ def command(settings: Settings, job: str | None, everything: bool, out: str | No
     Without JOB, for every job. Changes nothing.
     """
     from datagw.publishing import due
+    from datagw.publishing.patience import outlook
 
     file = job_file(settings)
     jobs = right_jobs(file) if job is None else [job_of(file, job)]
@@ -56,7 +58,7 @@ def command(settings: Settings, job: str | None, everything: bool, out: str | No
     with open_world(file) as world:
         for one in jobs:
             try:
-                found = due(one, world)
+                found = [noted(plan, outlook(one, plan, world)) for plan in due(one, world)]
                 early = before_start(one, world)
             except GatewayError as error:
                 if job is not None:
@@ -69,6 +71,11 @@ def command(settings: Settings, job: str | None, everything: bool, out: str | No
                 print_plans(file, one.name, found, everything=everything, early=early)
     show_document(plans, to_stdout=settings.json, out=out)
     return code
+
+
+def noted(plan: DayPlan, note: str | None) -> DayPlan:
+    """The plan with one more note, if there is one."""
+    return plan if note is None else replace(plan, notes=(*plan.notes, note))
 
 
 def show_document(plans: Sequence[DayPlan], *, to_stdout: bool, out: str | None = None) -> None:

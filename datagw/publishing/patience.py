@@ -23,6 +23,7 @@ from datagw.publishing.world import World
 FIRST = timedelta(seconds=30)
 LONGEST = timedelta(hours=1)
 
+_GOINGS = ("delete", "move")
 _OUTAGE = "outage "  # the position that says when a gateway was last seen not to answer
 
 
@@ -107,11 +108,11 @@ def _waiting(plan: DayPlan, back: Held) -> DayPlan:
             waits[number] = attempt
     if not waits and (any(action.kind in DUE for action in plan.actions) or "" not in back.attempts):
         return plan
-    moving = {plan.actions[number].source.path for number in waits if plan.actions[number].kind != "delete"}
+    moving = {plan.actions[number].source.path for number in waits if plan.actions[number].kind not in _GOINGS}
     actions = [
         _later(action, waits[number]) if number in waits else action
         for number, action in enumerate(plan.actions)
-        if not (action.kind == "delete" and action.source.path in moving)
+        if not (action.kind in _GOINGS and action.source.path in moving)
     ]
     moments = [until_of(attempt) for attempt in waits.values() or [back.attempts[""]]]
     if plan.again is not None:
