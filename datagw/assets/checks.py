@@ -30,7 +30,8 @@ def checks_of(job: Job) -> list[AssetCheckSpec]:
     """The check of each copy of a job that expects its days; none of any other job."""
     if job.expect is None or not job.dated:
         return []
-    text = f"No day is missing, of {job.expect} since the first: none without a folder that was never published"
+    which = "weekday" if job.expect == "weekdays" else "day"
+    text = f"Each {which} since the first one is at the source, or has been published"
     return [AssetCheckSpec(NO_MISSING_DAYS, asset=copy_key(job.name, copy.name), description=text) for copy in job.to]
 
 

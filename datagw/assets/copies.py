@@ -147,11 +147,13 @@ def _materialize(context: AssetExecutionContext, job: Job, day: DayResult, calen
     """
     for name, copy in day.copies.items():
         if copy.proven:
+            found = of_calendar(job, calendar, name)
+            days = {"days": found.pop("days")} if found else {}  # a hundred rows go last
             context.log_event(
                 AssetMaterialization(
                     copy_key(job.name, name),
                     partition=day.label if day.day else None,
-                    metadata=of_calendar(job, calendar, name) | metadata.of_copy(copy),
+                    metadata=found | metadata.of_copy(copy) | days,
                     tags={"dagster/data_version": copy.manifest} if copy.manifest else None,
                 )
             )
