@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,6 +13,7 @@ from datagw.errors import GatewayError
 from datagw.jobs import Job
 from datagw.publishing.calendar import NO_DAYS, CalendarDay, StateOfDay, is_expected
 from datagw.publishing.days import calendar_of, found_days
+from datagw.publishing.results import DayResult
 from datagw.publishing.world import World
 
 _MOST_ROWS = 100
@@ -26,7 +27,7 @@ _DAYS = TableSchema(
 )
 
 
-def calendar_at_the_end(job: Job, world: World, waiting: Collection[date] = ()) -> list[CalendarDay]:
+def calendar_at_the_end(job: Job, world: World, done: Iterable[DayResult] = ()) -> list[CalendarDay]:
     """The calendar after a run, for which the source is listed once more; none, and a warning, where it cannot be."""
     try:
         with world.gateways[job.source.gateway].using(
@@ -36,6 +37,7 @@ def calendar_at_the_end(job: Job, world: World, waiting: Collection[date] = ()) 
     except GatewayError as error:
         world.log.warning("no calendar of %s: %s", job.name, error)
         return []
+    waiting = [day.day for day in done if day.day and day.state == "waiting"]
     return calendar_of(job, world, found, waiting=waiting)
 
 

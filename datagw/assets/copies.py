@@ -11,10 +11,9 @@ from datetime import date
 from typing import Any
 
 from dagster import (
+    AssetCheckResult,
     AssetExecutionContext,
     AssetIn,
-    AssetMaterialization,
-    AssetObservation,
     AssetsDefinition,
     AssetSpec,
     BackfillPolicy,
@@ -29,18 +28,18 @@ from pydantic import Field
 
 from datagw.assets import metadata
 from datagw.assets.attending import Onlooker, onlooker
-from datagw.assets.calendars import calendar_at_the_end, of_calendar
-from datagw.assets.checks import checks_of, evaluations
+from datagw.assets.calendars import calendar_at_the_end
+from datagw.assets.checks import checks_of
 from datagw.assets.days import LONGEST_RANGE
 from datagw.assets.files import files_asked_for, materialize_files
 from datagw.assets.names import copy_key, op_name, source_key
+from datagw.assets.recording import log_results, materialize, results_of, tell
 from datagw.assets.staging import Staging
 from datagw.assets.surroundings import world_of
 from datagw.assets.unplanned import take_back
 from datagw.errors import Aborted, DatagwError
 from datagw.jobs import Job, JobFile
 from datagw.publishing import publish
-from datagw.publishing.calendar import CalendarDay
 from datagw.publishing.results import DayResult
 from datagw.publishing.world import World
 
@@ -76,9 +75,7 @@ def copies_of(
         config_schema=_WISHES,
     )
     def copies(context: AssetExecutionContext, source: Staging) -> Generator[Any, None, None]:
-        wishes = _wishes(context)
-        _publish(context, jobfile, job, wishes, source, keys)
-        yield from ()
+        yield from _publish(context, jobfile, job, _wishes(context), source, keys)
 
     return copies
 
@@ -96,22 +93,25 @@ def _publish(
     wishes: Wishes,
     source: Staging,
     keys: Mapping[str, str],
-) -> None:
-    who, done = onlooker(), list[DayResult]()
+) -> list[AssetCheckResult]:
+    who, done, checked = onlooker(), list[DayResult](), list[AssetCheckResult]()
     days: list[date | None] = [None] if source.days is None else [date.fromisoformat(day) for day in source.days]
     try:
+        if not context.selected_asset_keys:  # somebody pressed Execute on a check
+            with world_of(context, jobfile, source, keys, who) as world:
+                return results_of(context, job, calendar_at_the_end(job, world))
         with (
             world_of(context, jobfile, source, keys, who) as world,
             closing(_publishing(context, job, days, world, wishes)) as results,
         ):
             for day in results:
                 done.append(day)
-                calendar = _calendar(job, world, done) if day.day and day.day == days[-1] else []
+                calendar = calendar_at_the_end(job, world, done) if day.day and day.day == days[-1] else []
                 if job.assets == "file":
                     materialize_files(context, job, day)
                 else:
-                    _materialize(context, job, day, calendar)
-                _tell(context, job, day, calendar)
+                    materialize(context, job, day, calendar)
+                checked = tell(context, job, day, calendar)
                 who.results.append(day)
     except _INTERRUPTS as error:
         raise _cancelled(context, who, error) from error
@@ -121,7 +121,8 @@ def _publish(
     except Exception as error:
         who.error = error
         raise
-    _conclude(context, job, done)
+    _conclude(context, job, done, checked)
+    return checked
 
 
 def _publishing(
@@ -136,40 +137,9 @@ def _selected(context: AssetExecutionContext, job: Job) -> list[str]:
     return [copy.name for copy in job.to if copy_key(job.name, copy.name) in context.selected_asset_keys]
 
 
-def _calendar(job: Job, world: World, done: Sequence[DayResult]) -> list[CalendarDay]:
-    return calendar_at_the_end(job, world, [day.day for day in done if day.day and day.state == "waiting"])
-
-
-def _materialize(context: AssetExecutionContext, job: Job, day: DayResult, calendar: Sequence[CalendarDay]) -> None:
-    """Each copy that is proven, put down at once: what is logged is stored, whatever becomes of the run.
-
-    That of the last day carries the calendar, because a copy's page shows the metadata of its latest materialization.
-    """
-    for name, copy in day.copies.items():
-        if copy.proven:
-            found = of_calendar(job, calendar, name)
-            days = {"days": found.pop("days")} if found else {}  # a hundred rows go last
-            context.log_event(
-                AssetMaterialization(
-                    copy_key(job.name, name),
-                    partition=day.label if day.day else None,
-                    metadata=found | metadata.of_copy(copy) | days,
-                    tags={"dagster/data_version": copy.manifest} if copy.manifest else None,
-                )
-            )
-
-
-def _tell(context: AssetExecutionContext, job: Job, last: DayResult, calendar: Sequence[CalendarDay]) -> None:
-    """The calendar, to the checks of missing days; and as an observation of copies that nothing carried it to."""
-    for name in _selected(context, job) if calendar else []:
-        if name not in last.copies or not last.copies[name].proven:
-            found = of_calendar(job, calendar, name)
-            context.log_event(AssetObservation(copy_key(job.name, name), partition=last.label, metadata=found))
-    for evaluation in evaluations(job, calendar, context.selected_asset_check_keys):
-        context.log_event(evaluation)  # pyright: ignore[reportArgumentType] - Dagster stores it all the same
-
-
-def _conclude(context: AssetExecutionContext, job: Job, done: Sequence[DayResult]) -> None:
+def _conclude(
+    context: AssetExecutionContext, job: Job, done: Sequence[DayResult], checked: Sequence[AssetCheckResult]
+) -> None:
     """One line on days that are neither published nor failed, and one failure that names all that failed."""
     for state in ("missing", "waiting", "unfinished"):
         found = [day.label for day in done if day.state == state]
@@ -178,6 +148,7 @@ def _conclude(context: AssetExecutionContext, job: Job, done: Sequence[DayResult
             context.log.info(f"{len(found)} of {len(done)} days {state}: {some}")
     if any(day.state == "failed" for day in done):
         take_back(context, job, done)
+        log_results(context, checked)
         text = metadata.failure_text(job.name, done)
         raise Failure(text, metadata=metadata.of_failure(done), allow_retries=False)
 
