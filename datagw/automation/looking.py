@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from dagster import AssetCheckEvaluation, AssetObservation, DagsterInstance
+from dagster import AssetCheckEvaluation, AssetObservation, DagsterError, DagsterInstance
 
 from datagw.assets.checks import changed_evaluations
 from datagw.assets.graph import gateways_used
@@ -16,6 +16,7 @@ from datagw.automation.due import Answer, Sight, answer
 from datagw.automation.ledgers import ledger_at
 from datagw.automation.memory import Memory
 from datagw.automation.observing import observed
+from datagw.errors import DatagwError
 from datagw.gateways.front.retries import RetryPolicy, wait
 from datagw.jobs import Job, JobFile
 from datagw.jobs.state import ledger_url
@@ -35,11 +36,21 @@ class Tick:
     events: list[AssetObservation | AssetCheckEvaluation] = field(default_factory=list)
 
 
+class TickFailed(DagsterError):
+    """Why a tick could not look: in one line, because Dagster puts words of its own before errors of other kinds."""
+
+
 def tick(
     jobfile: JobFile, job: Job, instance: DagsterInstance, log: logging.Logger, memory: Memory | None = None
 ) -> Tick:
-    """Looks at a job once, or twice if something is about to settle. An outage raises."""
-    memory = memory or Memory()
+    """Looks at a job once, or twice if something is about to settle. An outage raises TickFailed."""
+    try:
+        return _tick(jobfile, job, instance, log, memory or Memory())
+    except DatagwError as error:
+        raise TickFailed(str(error)) from None
+
+
+def _tick(jobfile: JobFile, job: Job, instance: DagsterInstance, log: logging.Logger, memory: Memory) -> Tick:
     world = _world(jobfile, job, log)
     first_day(job, world)
     sight = _look(job, world, instance)

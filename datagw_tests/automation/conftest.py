@@ -18,6 +18,7 @@ from datagw.automation.watching import sensor_of
 from datagw.definitions import definitions_of
 from datagw.publishing.world import World
 from datagw_tests.assets.conftest import Place, instance, place  # noqa: F401 - fixtures
+from datagw_tests.automation.daemon import dagster, history, home  # noqa: F401 - fixtures
 
 
 class Clock:

@@ -1,25 +1,14 @@
-"""The whole of Dagster, as a user has it: web server, daemon, code server; what is clicked and what is due."""
+"""What is clicked in the UI: backfills, repeated runs, Terminate; with the whole of Dagster."""
 
-import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus
 
-from datagw.assets.instance import prepare
 from datagw_tests.assets.conftest import JOBS, Place, statuses
+from datagw_tests.automation.daemon import Dagster
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
 BACKFILL = """
 mutation($params: LaunchBackfillParams!) {
   launchPartitionBackfill(backfillParams: $params) {
@@ -54,83 +43,6 @@ mutation($params: ReexecutionParams!) {
   }
 }
 """
-
-
-class Dagster:
-    """`dagster dev` on a job file, and its GraphQL."""
-
-    def __init__(self, place: Place, home: Path, log: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        environment = {**os.environ, "PYTHONPATH": str(PROJECT), "DAGSTER_HOME": str(home)}
-        command = [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT / "workspace.yaml")]
-        self.log = log
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [*command, "-h", "127.0.0.1", "-p", str(self.port)],
-                cwd=place.folder,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-
-    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/graphql", body, {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            found = json.load(answer)
-        assert "errors" not in found, found
-        return found["data"]
-
-    def until(self, what: str, question: Callable[[], Any], seconds: float = 150) -> Any:
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                found = question()
-            except OSError:
-                found = None
-            if found:
-                return found
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise AssertionError(f"not seen: {what}\n{self.log.read_text()[-6000:]}")
-            time.sleep(0.5)
-
-    def end(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            pass
-        finally:
-            try:
-                os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-
-
-@pytest.fixture
-def home(place: Place) -> Path:
-    return prepare(place.load())
-
-
-@pytest.fixture
-def dagster(place: Place, home: Path, tmp_path: Path) -> Iterator[Dagster]:
-    server = Dagster(place, home, tmp_path / "dagster.log")
-    try:
-        server.until("the assets", lambda: server.ask("{ assetNodes { id } }")["assetNodes"])
-        yield server
-    finally:
-        server.end()
-
-
-@pytest.fixture
-def history(dagster: Dagster, home: Path) -> Iterator[DagsterInstance]:
-    with DagsterInstance.from_config(str(home)) as instance:
-        yield instance
 
 
 def selector(*copies: str) -> list[dict[str, Any]]:

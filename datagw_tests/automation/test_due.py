@@ -7,9 +7,9 @@ import pytest
 from dagster import DagsterRunStatus
 
 from datagw.assets.running import run_job
+from datagw.automation.looking import TickFailed
 from datagw.automation.watching import sensor_of
 from datagw.definitions import definitions_of
-from datagw.errors import Unavailable
 from datagw_tests.assets.conftest import JOBS
 from datagw_tests.automation.conftest import asked, execute, fail, queue, skipped
 
@@ -47,7 +47,7 @@ def test_today_is_not_asked_for(place, tick):
 
 def test_an_outage_is_a_failed_tick_that_says_so(place, tick):
     (place.folder / "readings").rmdir()
-    with pytest.raises(Unavailable, match="is the disk mounted"):
+    with pytest.raises(TickFailed, match="is the disk mounted"):
         tick()
 
 
@@ -156,7 +156,7 @@ def test_a_destination_out_of_reach_is_left_out_and_said_when_nothing_else_is_du
     (request,) = result.run_requests or []
     assert request.asset_selection == [dg.AssetKey(["readings", "left"])]
     assert execute(instance, place, request).status is DagsterRunStatus.SUCCESS
-    with pytest.raises(Unavailable, match="right-hand"):
+    with pytest.raises(TickFailed, match="right-hand"):
         tick()
     down.clear()
     (request,) = tick().run_requests or []
@@ -176,7 +176,7 @@ def test_a_place_that_answers_again_ends_the_wait_at_once(place, tick, instance,
         (attempt,) = ledger.all_attempts("readings")
     assert (attempt.source, attempt.gateway, attempt.count) == ("", "right-hand", 1)
     clock.forward(1)
-    with pytest.raises(Unavailable, match="right-hand"):
+    with pytest.raises(TickFailed, match="right-hand"):
         tick()
     down.clear()
     assert asked(tick()) == ["2026-01-01..2026-01-01"]

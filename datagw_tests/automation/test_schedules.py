@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 
+from datagw.automation.looking import TickFailed
 from datagw.automation.schedules import schedule_of
 from datagw.definitions import definitions_of
-from datagw.errors import Unavailable
 from datagw_tests.assets.conftest import JOBS
 from datagw_tests.automation.conftest import execute, queue
 
@@ -102,10 +102,8 @@ def test_what_is_asked_for_is_observed(place, instance, look):
 def test_an_outage_is_a_failed_tick_that_says_so(place, look):
     place.write(FILES)
     (place.folder / "readings").rmdir()
-    with pytest.raises(dg.DagsterUserCodeExecutionError) as raised:
+    with pytest.raises(TickFailed, match="is the disk mounted"):
         look("nightly")
-    assert isinstance(raised.value.user_exception, Unavailable)
-    assert "is the disk mounted" in str(raised.value.user_exception)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
 
-from datagw.errors import Unavailable
+from datagw.automation.looking import TickFailed
 from datagw_tests.automation.conftest import asked, execute, fail, queue, skipped
 
 CHANGE = """
@@ -122,7 +122,7 @@ class TestAChange:
 
     def test_of_a_source_that_is_not_there_is_a_failed_tick(self, place, tick):
         (place.folder / "readings").rmdir()
-        with pytest.raises(Unavailable, match="is the disk mounted"):
+        with pytest.raises(TickFailed, match="is the disk mounted"):
             tick("rna")
 
 
@@ -182,7 +182,7 @@ class TestNewFiles:
         put(place, "a.csv")
         down = place.outage("left", monkeypatch)
         for _ in range(2):
-            with pytest.raises(Unavailable, match="left: no route to host"):
+            with pytest.raises(TickFailed, match="left: no route to host"):
                 tick("inbox")
         down.clear()
         (request,) = tick("inbox").run_requests
