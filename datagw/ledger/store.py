@@ -10,7 +10,7 @@ from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, Table, func, select
+from sqlalchemy import Connection, Engine, Table, TextClause, bindparam, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -136,7 +136,7 @@ def upsert(
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """The rows put in, but for those whose primary key is there."""
     if rows:
-        connection.execute(_insert_missing(connection.dialect.name, table), rows)
+        connection.execute(_insert_missing(connection.dialect.name, table, tuple(rows[0])), rows)
 
 
 def values_of(row: DataclassInstance) -> dict[str, Any]:
@@ -144,17 +144,27 @@ def values_of(row: DataclassInstance) -> dict[str, Any]:
     return {field.name: getattr(row, field.name) for field in fields(row)}
 
 
-@cache  # a statement that is built anew is also looked through anew, for its place among those that are compiled
+@cache
 def _upsert(dialect: str, table: Table, names: Sequence[str], keep: frozenset[str]) -> Any:
     statement = _insert(dialect, table)
     fixed = {*keep, *table.primary_key.columns.keys()}
     changed = {name: statement.excluded[name] for name in names if name not in fixed}
-    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+    whole = statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+    return _as_text(whole, table, names) if dialect == "sqlite" else whole
 
 
 @cache
-def _insert_missing(dialect: str, table: Table) -> Any:
-    return _insert(dialect, table).on_conflict_do_nothing()
+def _insert_missing(dialect: str, table: Table, names: Sequence[str]) -> Any:
+    whole = _insert(dialect, table).on_conflict_do_nothing()
+    return _as_text(whole, table, names) if dialect == "sqlite" else whole
+
+
+def _as_text(statement: Any, table: Table, names: Sequence[str]) -> TextClause:
+    """The same statement as SQL. SQLAlchemy compiles one with ON CONFLICT each time anew, thirty times as slowly."""
+    from sqlalchemy.dialects import sqlite
+
+    sql = str(statement.compile(dialect=sqlite.dialect(paramstyle="named"), column_keys=list(names)))
+    return text(sql).bindparams(*(bindparam(name, type_=table.c[name].type) for name in names))
 
 
 def _insert(dialect: str, table: Table) -> Any:
