@@ -114,8 +114,11 @@ def _written_to(file: JobFile, gateway: str) -> list[str]:
     found: list[str] = []
     for job in right_jobs(file):
         found += [copy.template.folder(day if job.dated else None) for copy in job.to if copy.gateway == gateway]
-        if job.delete_source and job.source.gateway == gateway:
+        if job.frees and job.source.gateway == gateway:
             found.append(_source_folder(job))
+        for folder in (job.move_source, job.failed_source):
+            if folder is not None and folder.gateway == gateway:
+                found.append(folder.template.folder(day if job.dated else None))
     return found
 
 

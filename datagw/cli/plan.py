@@ -29,6 +29,7 @@ _HEADINGS = {
     "adopt": "to be adopted if equal",
     "refuse": "refused",
     "delete": "source files to be deleted once every copy is proven",
+    "move": "source files to be moved once every copy is proven",
     "wait": "left for later",
     "leave": "left as they are",
     "ignore": "ignored",
@@ -145,7 +146,17 @@ def _print_counts(plans: Sequence[DayPlan]) -> None:
             rows.append((plan.label, copy, sent, size_of(size) if sends else "", *rest))
     if rows:
         numbers = [(name, "right") for name in ("send", "size", "adopt", "skip", "wait", "refuse")]
-        print_table([("day", "left"), ("copy", "left"), *numbers], rows, indent="  ")  # type: ignore[list-item]
+        _print_table(plans, [("copy", "left"), *numbers], rows, indent="  ")
+
+
+def _print_table(
+    plans: Sequence[DayPlan], columns: Sequence[tuple[str, str]], rows: Sequence[tuple[str, ...]], *, indent: str
+) -> None:
+    """A table whose first column are days; left out where the job has none."""
+    if any(plan.day is not None for plan in plans):
+        print_table([("day", "left"), *columns], rows, indent=indent)  # type: ignore[arg-type]
+    else:
+        print_table(columns, [row[1:] for row in rows], indent=indent)  # type: ignore[arg-type]
 
 
 def _print_files(file: JobFile, heading: str, found: Sequence[tuple[DayPlan, Action]], most: int) -> None:
@@ -158,8 +169,8 @@ def _print_files(file: JobFile, heading: str, found: Sequence[tuple[DayPlan, Act
         )
         for plan, action in found[:most]
     ]
-    columns = [("day", "left"), ("copy", "left"), ("file", "left"), ("size", "right"), ("why", "left")]
-    print_table(columns, rows, indent="    ")  # type: ignore[arg-type]
+    columns = [("copy", "left"), ("file", "left"), ("size", "right"), ("why", "left")]
+    _print_table([plan for plan, _ in found], columns, rows, indent="    ")
 
 
 def _range(days: Sequence[date]) -> str:

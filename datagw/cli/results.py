@@ -50,7 +50,7 @@ def print_summary(file: JobFile, job: str, days: Sequence[DayResult]) -> None:
             print_line(f"… and {len(failed) - _MOST_FAILURES:,} more: `datagw history {job}` has them all")
     for day in days:
         for late in day.late:
-            print_line(printable(f"{day.label}: unfinished: {late}"))
+            print_line(printable(f"{day.label}: unfinished: {late}" if day.day else f"for the next run: {late}"))
     states = Counter(day.state for day in days)
     counted = ", ".join(f"{days_of(count)} {state}" for state, count in states.items() if days[0].day is not None)
     copies = [copy for day in days for copy in day.copies.values()]
