@@ -164,7 +164,7 @@ WHAT_TO_DO: Mapping[StateOfDay, str] = {
     "late": "there, and nobody sent it: is datagw at work, is the switch on?",
     "unfinished": "the next run goes on with it",
     "waiting": "whoever writes there has left a marker; it is sent when that is gone",
-    "unknown": "the source cannot be listed now",
+    "unknown": "the source cannot be listed",
     "due": "the next look takes it",
     "missing": "nothing is at the source: was it never written?",
 }
