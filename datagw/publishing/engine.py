@@ -93,7 +93,7 @@ def survey(
             if patient:
                 wanted = slices_of(job, world, every, clock)
                 stack.callback(wanted.keep)
-        plans = [_plan(job, day, world, gateways, lost, wish) for day in wanted]
+        plans = [_plan_of_one(job, day, world, gateways, lost, wish) for day in wanted]
     _raise_if_nothing_is_left(lost, plans)
     return Survey(sorted(plans, key=lambda plan: plan.day or date.min), found, total)
 
@@ -205,6 +205,21 @@ def _raise_if_nothing_is_left(lost: dict[str, GatewayError], plans: Sequence[Day
     for error in lost.values():
         if not any(plan.due for plan in plans):
             raise error
+
+
+def _plan_of_one(
+    job: Job, day: date | None, world: World, gateways: dict[str, Gateway], lost: dict[str, GatewayError], wish: Wish
+) -> DayPlan:
+    """The plan of one day among others. One that cannot be looked at is due: a run will fail it, and it alone."""
+    try:
+        return _plan(job, day, world, gateways, lost, wish)
+    except Unavailable:
+        raise
+    except GatewayError as error:
+        if day is None:
+            raise
+        plan = DayPlan(job.name, day, "due", notes=(f"cannot be looked at: {error}",))
+        return held_back(job, plan, world, wish)
 
 
 def _plan(

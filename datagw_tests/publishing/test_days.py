@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
+from datagw.errors import Denied
+from datagw.files import RemoteFile
+from datagw.gateways.local import Local
 from datagw.publishing import World, due, first_day, known_first_day
 from datagw_tests.publishing.disturbing import Meanwhile, published
 from datagw_tests.publishing.station import DAY, Station
@@ -64,6 +69,31 @@ def test_a_day_in_the_future_is_never_due(near: Station) -> None:
     for name in ("20260302", "21000101", "99991231"):
         near.write(f"{name}/a")
     assert near.due() == []
+
+
+class Locked(Local):
+    """A disk with a day's folder that may not be read."""
+
+    @override
+    def _ls(self, session: Any, folder: str) -> Iterator[RemoteFile]:
+        if folder.endswith("20260202"):
+            raise Denied("Permission denied", path=folder)
+        yield from super()._ls(session, folder)
+
+
+def test_a_day_that_may_not_be_read_fails_alone_and_waits_as_what_failed_does(near: Station) -> None:
+    near.source = Locked(root=str(near.data))
+    for number in (1, 2, 3):
+        near.write(f"2026020{number}/a")
+    days = [date(2026, 2, number) for number in (1, 2, 3)]
+    plans = near.due()
+    assert [plan.due for plan in plans] == [True] * 3
+    assert "Permission denied" in plans[1].notes[0]
+    assert [result.state for result in near.run(*days, when="daily")] == ["published", "failed", "published"]
+    plans = due(near.job(when="daily"), near.world(), patient=True)
+    assert [(plan.day, plan.state) for plan in plans] == [(days[0], "done"), (days[1], "waiting"), (days[2], "done")]
+    near.now += timedelta(seconds=31)
+    assert [plan.day for plan in due(near.job(when="daily"), near.world(), patient=True) if plan.due] == [days[1]]
 
 
 # ---- the first day
