@@ -104,8 +104,8 @@ class _Tries:
 
     @classmethod
     def of(cls, job: Job, plans: Sequence[DayPlan], instance: DagsterInstance, ledger: Ledger) -> _Tries:
-        """A run that could not write down what went wrong (killed, out of memory) waits as a file that failed does;
-        where it could, the ledger decides.
+        """A run that came to nothing and could not write down why (killed, out of memory) is waited after as after a
+        file that failed; where it could, the ledger decides.
         """
         digest = due_digest(plans, job.fingerprint)
         mine = RunsFilter(tags={JOB_TAG: job.name, DUE_TAG: digest})
@@ -116,11 +116,16 @@ class _Tries:
         days = {plan.day for plan in plans}
         started = datetime.fromtimestamp(last.start_time or 0, UTC)
         told = any(attempt.day in days and attempt.at >= started for attempt in ledger.all_attempts(job.name))
-        if told or last.end_time is None:
+        if told or last.end_time is None or _published(job, last.dagster_run.run_id, started, ledger):
             return cls(digest, last.dagster_run.run_id)
         ended = sum(record.end_time is not None for record in records)
         until = datetime.fromtimestamp(last.end_time, UTC) + pause_after(ended)
         return cls(digest, last.dagster_run.run_id, until)
+
+
+def _published(job: Job, run_id: str, since: datetime, ledger: Ledger) -> bool:
+    """Whether a run proved anything; what is due once more is then due for another reason: a copy was taken away."""
+    return any(receipt.run == run_id for receipt in ledger.receipts(job.name, since=since))
 
 
 def _request(job: Job, days: Days | None, plans: Sequence[DayPlan], before: _Tries) -> RunRequest:

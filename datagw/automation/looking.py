@@ -17,6 +17,7 @@ from datagw.automation.ledgers import ledger_at
 from datagw.automation.memory import Memory
 from datagw.automation.observing import observed
 from datagw.errors import DatagwError
+from datagw.gateways.base import Gateway
 from datagw.gateways.front.retries import RetryPolicy, wait
 from datagw.jobs import Job, JobFile
 from datagw.jobs.state import ledger_url
@@ -25,6 +26,7 @@ from datagw.publishing.world import World
 
 _WORTH_WAITING = timedelta(seconds=2)  # the daemon comes back after five
 _NO_RETRIES = RetryPolicy(max=0)  # the next tick is the retry, and a tick has sixty seconds in all
+_ANSWER = 15.0  # seconds that a place has to answer, for the same reason
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,13 @@ def _world(jobfile: JobFile, job: Job, log: logging.Logger) -> World:
     """What a plan needs."""
     return World(
         ledger=ledger_at(ledger_url(jobfile)),
-        gateways={name: jobfile.gateways[name] for name in gateways_used(job)},
+        gateways={name: _hurried(jobfile.gateways[name]) for name in gateways_used(job)},
         tmp_dir=jobfile.main.tmp_dir / "tick",
         run="tick",
         log=log,
         retries=_NO_RETRIES,
     )
+
+
+def _hurried(gateway: Gateway) -> Gateway:
+    return gateway.model_copy(update={"timeout": min(gateway.timeout, _ANSWER)})

@@ -83,6 +83,15 @@ def test_a_run_that_died_without_a_word_is_asked_for_again_but_not_at_once(place
     assert asked(tick()) == ["2026-01-01..2026-01-01"]
 
 
+def test_a_copy_that_is_taken_away_is_sent_again_at_once(place, tick, instance):
+    place.day(1)
+    for _ in range(3):
+        (request,) = tick().run_requests or []
+        assert execute(instance, place, request).status is DagsterRunStatus.SUCCESS
+        (place.folder / "left/20260101/a.csv").unlink()
+    assert asked(tick()) == ["2026-01-01..2026-01-01"]
+
+
 def test_a_change_at_the_source_ends_the_wait_for_a_run_that_died(place, tick, instance):
     place.day(1)
     (first,) = tick().run_requests or []
