@@ -183,6 +183,7 @@ def _ui(place: Place, port: int | None, *, quiet: bool) -> int:
     from datagw.jobs import load
 
     _step("The same in Dagster")
+    _fact(f"watched folder {place.inbox}: a file that is put there is published within seconds")
     state = prepare(load(place.jobs, place.environment))
     return serve(place.jobs, state, port, quiet=quiet, say=_fact, env=place.environment)
 

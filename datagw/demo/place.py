@@ -50,6 +50,14 @@ description = "A ministry's file, mirrored whenever it changes"
 source = "{web}"
 to     = ["institute:rates/"]
 when   = "change"
+
+[inbox]
+description = "Whatever is dropped into this folder"
+source = "local:inbox/"
+to     = ["institute:inbox/"]
+when   = "new files"
+settle = "1s"
+every  = "1s"
 """
 
 
@@ -89,8 +97,9 @@ class Place:
         self.jobs = folder / "jobs.toml"
         self.state = folder / ".datagw"
         self._keys = folder / "keys"
-        self.source.mkdir()
-        self.served.mkdir()
+        self.inbox = folder / "inbox"
+        for made in (self.source, self.inbox, self.served):
+            made.mkdir()
         make_keys(self._keys)
         self._server, told = self._start_server(builtin=builtin)
         self.server = str(told["kind"])

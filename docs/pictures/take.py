@@ -1,17 +1,20 @@
-"""Takes the pictures of the docs from a running Dagster UI, that of `make demo`.
+"""Takes the pictures of the docs from a running Dagster UI, that of `make demo`, by doing what they show.
 
-python docs/pictures/take.py http://127.0.0.1:3000 2026-01-31
+python docs/pictures/take.py http://127.0.0.1:3000 2026-01-31 /tmp/datagw-demo-x/inbox
 
-The day is one of the demo's. Needs Chromium (`apt-get install chromium`).
+The day is the demo's third, the folder its watched one. A file is dropped there, and a backfill launched from the page.
+Needs Chromium (`apt-get install chromium`).
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
+from datetime import date, timedelta
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -22,31 +25,91 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+COPY = "/assets/readings/institute"
+PATIENCE = 120_000  # milliseconds
 
 
-def take(ui: str, day: str, folder: Path) -> None:
-    """Writes `graph`, `days`, `day`, `copy`, `switch` and `runs` as PNG files."""
-    copy = "/assets/readings/institute"
-    pages = {
-        "graph": ("/asset-groups", 420),
-        "days": (f"{copy}?view=partitions", 640),
-        "day": (f"{copy}?view=partitions&partition={day}", 1150),
-        "copy": (f"{copy}?view=overview", 1250),
-        "switch": ("/locations/datagw/sensors/readings_due", 520),
-        "runs": ("/runs", 420),
-    }
+class Camera:
+    """Opens pages of the UI, and writes what they show as PNG files."""
+
+    def __init__(self, browser: Browser, ui: str, folder: Path) -> None:
+        self._browser = browser
+        self._ui = ui.rstrip("/")
+        self._folder = folder
+
+    def open(self, page: str, height: int) -> Page:
+        """A page, once it has come to rest."""
+        view = self._browser.new_page(viewport={"width": 1280, "height": height})
+        view.goto(self._ui + page)
+        self.rest(view)
+        return view
+
+    def rest(self, view: Page) -> None:
+        """Waits until nothing is being loaded any more."""
+        view.wait_for_load_state("networkidle")
+        view.get_by_text("Loading").first.wait_for(state="hidden")
+        view.wait_for_timeout(2000)
+
+    def shoot(self, view: Page, name: str) -> None:
+        """The picture."""
+        view.screenshot(path=self._folder / f"{name}.png")
+
+    def take(self, name: str, page: str, height: int) -> None:
+        """The picture of a page as it is."""
+        view = self.open(page, height)
+        self.shoot(view, name)
+        view.close()
+
+
+def drop_a_file(camera: Camera, inbox: Path) -> None:
+    """`switch`: the sensor of the watched folder, turned off and on again, fires on a file that is dropped."""
+    view = camera.open("/locations/datagw/sensors/inbox_due", 560)
+    switch = view.get_by_role("checkbox").first
+    for wanted in (False, True):
+        switch.dispatch_event("click")
+        expect(switch).to_be_checked(checked=wanted)
+    (inbox / "dropped by hand.csv").write_text("time,value\n12:00,1\n")
+    expect(view.get_by_text(re.compile("1 (run )?requested")).first).to_be_visible(timeout=PATIENCE)
+    camera.rest(view)
+    camera.shoot(view, "switch")
+    view.close()
+
+
+def backfill(camera: Camera, day: date) -> None:
+    """`backfill`: the demo's week chosen, and launched from the page; `backfills`: how it ended."""
+    view = camera.open(f"{COPY}?view=partitions", 700)
+    view.get_by_role("button", name="Materialize…").first.click()
+    camera.rest(view)
+    days = view.locator("input[value*='...']").last
+    days.fill(f"[{day - timedelta(days=2)}...{day + timedelta(days=4)}]")
+    days.press("Enter")
+    camera.rest(view)
+    camera.shoot(view, "backfill")
+    view.get_by_role("button", name="Launch backfill").click()
+    camera.rest(view)
+    view.close()
+    view = camera.open("/runs?view=backfills", 300)
+    expect(view.get_by_text("Success").first).to_be_visible(timeout=PATIENCE)
+    camera.shoot(view, "backfills")
+    view.close()
+
+
+def take_all(ui: str, day: str, inbox: Path, folder: Path) -> None:
+    """All pictures, into a folder."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        for name, (page, height) in pages.items():
-            view = browser.new_page(viewport={"width": 1280, "height": height})
-            view.goto(ui.rstrip("/") + page)
-            view.wait_for_load_state("networkidle")
-            view.get_by_text("Loading").first.wait_for(state="hidden")
-            view.wait_for_timeout(3000)
-            view.screenshot(path=folder / f"{name}.png")
-            view.close()
+        camera = Camera(browser, ui, folder)
+        drop_a_file(camera, inbox)
+        jobs = ",".join(f"global@global:{job}" for job in ("inbox", "rates", "readings"))
+        camera.take("graph", f"/asset-groups?expanded={jobs}", 980)
+        camera.take("days", f"{COPY}?view=partitions", 640)
+        camera.take("day", f"{COPY}?view=partitions&partition={day}", 1150)
+        camera.take("copy", f"{COPY}?view=overview", 1250)
+        camera.take("switches", "/automation", 430)
+        backfill(camera, date.fromisoformat(day))
+        camera.take("runs", "/runs", 420)
         browser.close()
 
 
 if __name__ == "__main__":
-    take(sys.argv[1], sys.argv[2], Path(__file__).parent)
+    take_all(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(__file__).parent)
