@@ -390,3 +390,20 @@ def test_a_folder_that_goes_while_it_is_looked_at_is_no_error(inbox: Inbox) -> N
     inbox.ticks()
     shutil.rmtree(inbox.place / "inbox/sub")
     assert inbox.plan().state == "done"
+
+
+def test_what_is_taken_costs_no_claim_and_no_look_at_a_destination(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        inbox.drop(f"{number}.csv")
+    inbox.ticks()
+    inbox.drop("new.csv")
+    claims: list[str] = []
+    looks: list[str] = []
+    from_stat, stat = RemoteFile.from_stat, Memory._stat
+    monkeypatch.setattr(RemoteFile, "from_stat", lambda path, found: claims.append(path) or from_stat(path, found))
+    monkeypatch.setattr(Memory, "_stat", lambda self, session, path: looks.append(path) or stat(self, session, path))
+    assert inbox.plan().due
+    assert [path for path in claims if path.endswith(".csv")] == ["inbox/new.csv"]
+    assert looks == ["there/new.csv"]

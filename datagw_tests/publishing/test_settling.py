@@ -129,6 +129,7 @@ def test_a_change_is_published_once_it_has_settled(inbox: Inbox) -> None:
     inbox.drop("a.csv", b"one", age=2)
     plan = inbox.plan(**job)
     assert (plan.state, plan.actions[0].kind) == ("waiting", "wait")
+    assert plan.again is not None
     assert (plan.again - inbox.now).total_seconds() == 8
     assert inbox.plan(patient=False, **job).due
     inbox.later(8)
