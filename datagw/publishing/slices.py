@@ -1,7 +1,8 @@
 """Which days a tick looks at: the last seven, those left open, new ones, and of the older ones a slice in turn.
 
 A look at a day costs a slow server a second, and a job has years of days; a tick has sixty seconds. Where each slice
-ended is kept in the ledger, so that the next one begins there; so each day has its turn.
+ended is kept in the ledger, so that the next one begins there; so each day has its turn. Once all old days have had
+theirs, there is a minute's rest, or a quick disk would be looked through all the time.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ LAST = 7  # days that every tick looks at
 AT_LEAST = 30  # days of a slice, however long they take
 LONGEST = 40.0  # seconds that a tick may look at days in all
 SECONDS = {"open": 15.0, "new": 5.0, "old": 5.0}  # that a slice of each kind may take, once it has its thirty
+BRIEFLY = 0.1  # seconds for the old ones, where all of them were looked at within
+REST = timedelta(minutes=1)
 
 _POSITION = "slices"
+_TURNED = "turned"
 _OPEN = ("failed", "unfinished")
 
 
@@ -86,6 +90,8 @@ class Slices:
         for kind, seconds in SECONDS.items():
             days: Sequence[date] = getattr(self.agenda, kind)
             began = self.clock()
+            if kind == "old" and self._rests():
+                seconds = BRIEFLY
             for count, day in enumerate(_from(days, self._ends.get(kind))):
                 now = self.clock()
                 if now - started >= LONGEST or (count >= AT_LEAST and now - began >= seconds and not at_leisure):
@@ -94,6 +100,12 @@ class Slices:
                 yield day
             else:
                 self._ends.pop(kind, None)  # all of them: the next tick begins with the oldest
+                if kind == "old" and self.clock() - began > BRIEFLY:
+                    self._ends[_TURNED] = self.world.now().isoformat()
+
+    def _rests(self) -> bool:
+        turned = self._kept.get(_TURNED)
+        return turned is not None and self.world.now() - datetime.fromisoformat(turned) < REST
 
     def keep(self) -> None:
         """Puts down where the slices ended."""

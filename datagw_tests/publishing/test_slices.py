@@ -92,8 +92,22 @@ def test_a_day_that_one_copy_has_no_row_of_is_new(tmp_path: Path) -> None:
 
 def test_a_quick_place_is_looked_at_as_a_whole(near: Station) -> None:
     wanted = Agenda(last=[ago(1)], open=[ago(20)], new=[ago(30)], old=olds(400))
-    assert sorted(tick(near, wanted, Slow(0.01))) == wanted.days
+    assert sorted(tick(near, wanted, Slow(0.0001))) == wanted.days
     assert near.ledger.position("readings", "slices") is None  # nothing to remember, nothing written
+
+
+def test_once_all_old_days_had_their_turn_they_rest_for_a_minute(near: Station) -> None:
+    wanted, clock = Agenda(last=[ago(1)], old=olds(400)), Slow(1 / 128)
+    assert len(tick(near, wanted, clock)) == 401
+    assert tick(near, wanted, clock) == [ago(1), *wanted.old[:30]]
+    assert tick(near, wanted, clock) == [ago(1), *wanted.old[30:60]]
+    near.now += timedelta(seconds=61)
+    assert len(tick(near, wanted, clock)) == 401
+
+
+def test_days_that_are_looked_at_in_no_time_do_not_rest(near: Station) -> None:
+    wanted, clock = Agenda(old=olds(100)), Slow(1 / 1024)
+    assert [len(tick(near, wanted, clock)) for _ in range(3)] == [100] * 3
 
 
 def test_a_slow_place_gets_thirty_days_a_tick_and_five_seconds_more_days_where_they_are_quick(near: Station) -> None:
