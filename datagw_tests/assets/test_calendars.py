@@ -10,6 +10,7 @@ from datagw.assets import calendars
 from datagw.assets.calendars import of_calendar
 from datagw.assets.checks import NO_MISSING_DAYS, changed_evaluations, checks_of, evaluations
 from datagw.assets.running import run_job
+from datagw.definitions import definitions_of
 from datagw.errors import Unavailable
 from datagw.ledger import DayRow
 from datagw.publishing import World
@@ -146,6 +147,18 @@ def test_weekdays_expect_neither_saturday_nor_sunday_nor_what_is_not_over(place)
     assert (left.passed, left.description) == (False, "1 day is missing: 2026-01-01")
 
 
+def test_a_check_that_is_executed_alone_looks_at_no_day_and_publishes_nothing(place, instance):
+    place.write(EXPECTING)
+    place.day(1)
+    job = definitions_of(place.load()).resolve_implicit_global_asset_job_def()
+    check = dg.AssetCheckKey(RIGHT, NO_MISSING_DAYS)
+    alone = job.get_subset(asset_selection=set(), asset_check_selection={check})
+    assert alone.execute_in_process(instance=instance).success
+    assert told(instance, RIGHT)[1].description == "6 days are missing: 2026-01-02 to 2026-01-07 (6 days)"
+    assert told(instance, LEFT) is None
+    assert place.published("right") == []
+
+
 # ---- by a tick
 
 
@@ -180,8 +193,6 @@ def test_a_tick_that_has_not_seen_the_source_says_nothing_of_missing_days(place,
 
 
 def test_a_tick_leaves_the_word_to_a_run_that_is_at_work_but_not_to_one_that_died(place, instance):
-    from datagw.definitions import definitions_of
-
     jobfile = place.write(EXPECTING)
     job = definitions_of(jobfile).resolve_implicit_global_asset_job_def()
     made = instance.create_run_for_job(
