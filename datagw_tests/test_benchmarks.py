@@ -81,3 +81,16 @@ def test_days_are_measured_beside_a_body_that_only_logs(tmp_path: Path):
     )
     assert "cost of one more day" in ended.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+@pytest.mark.slow
+def test_switches_are_measured_and_fit_their_targets(tmp_path: Path):
+    command = [sys.executable, "-m", "benchmarks", "switches", "--jobs", "20", "--json", str(tmp_path / "result.json")]
+    ended = subprocess.run(
+        [*command, "--folder", str(tmp_path)], cwd=PROJECT, capture_output=True, text=True, timeout=240, check=False
+    )
+    results = json.loads((tmp_path / "result.json").read_text())
+    assert [result["kind"] for result in results] == ["daily", "change", "new files"], ended.stderr
+    assert all([requests for _, _, requests in result["rounds"]] == [20, 0] for result in results)
+    assert all(clock < 30 for result in results for _, clock, _ in result["rounds"])
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
 from dagster import DailyPartitionsDefinition
 from typing_extensions import override
@@ -30,7 +31,12 @@ def partitions_of(job: Job, ledger: Ledger | None) -> DailyPartitionsDefinition 
     start = job.start if isinstance(job.start, date) else None
     if start is None and ledger is not None:
         start = known_first_day(job, ledger)
-    return DailyPartitionsDefinition((start or UNKNOWN_START).isoformat(), timezone=job.timezone)
+    return _daily((start or UNKNOWN_START).isoformat(), job.timezone)
+
+
+@cache
+def _daily(start: str, timezone: str) -> DailyPartitionsDefinition:
+    return DailyPartitionsDefinition(start, timezone=timezone)
 
 
 @dataclass(frozen=True, slots=True)
