@@ -129,7 +129,9 @@ def test_a_run_tells_the_check_which_days_are_missing(place, instance):
     for day in (1, 2, 5, 6, 7):
         place.day(day)
     assert run(place, instance, 5, 6, 7).success
-    status, said = told(instance)
+    found = told(instance)
+    assert found is not None
+    status, said = found
     assert (status, said.passed, said.severity) == (Status.FAILED, False, dg.AssetCheckSeverity.WARN)
     assert said.description == "2 days are missing: 2026-01-03 to 2026-01-04 (2 days)"
     assert said.metadata["missing_days"].value == 2

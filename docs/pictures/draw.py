@@ -1,4 +1,4 @@
-"""Draws `states.svg`: five weeks in which each state of a day occurs, as Dagster's pages show them, three times as large.
+"""Draws `states.svg`: five weeks in which each state of a day occurs, as on Dagster's pages, three times as large.
 
 python docs/pictures/draw.py
 """
