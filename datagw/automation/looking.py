@@ -6,13 +6,14 @@ import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from dagster import AssetCheckEvaluation, AssetObservation, DagsterError, DagsterInstance
+from dagster import AssetCheckEvaluation, AssetObservation, DagsterError
 
 from datagw.assets.checks import changed_evaluations
 from datagw.assets.graph import gateways_used
 from datagw.assets.names import copy_key
-from datagw.assets.runs import of_assets, report_left_behind, unfinished
+from datagw.assets.runs import of_assets, report_left_behind
 from datagw.automation.due import Answer, Sight, answer
+from datagw.automation.instances import Context, Runs, log_of, runs_of
 from datagw.automation.ledgers import ledger_at
 from datagw.automation.memory import Memory
 from datagw.automation.observing import observed
@@ -42,37 +43,35 @@ class TickFailed(DagsterError):
     """Why a tick could not look: in one line, because Dagster puts words of its own before errors of other kinds."""
 
 
-def tick(
-    jobfile: JobFile, job: Job, instance: DagsterInstance, log: logging.Logger, memory: Memory | None = None
-) -> Tick:
+def tick(jobfile: JobFile, job: Job, context: Context, memory: Memory | None = None) -> Tick:
     """Looks at a job once, or twice if something is about to settle. An outage raises TickFailed."""
     try:
-        return _tick(jobfile, job, instance, log, memory or Memory())
+        return _tick(jobfile, job, runs_of(context), log_of(context), memory or Memory())
     except DatagwError as error:
         raise TickFailed(str(error)) from None
 
 
-def _tick(jobfile: JobFile, job: Job, instance: DagsterInstance, log: logging.Logger, memory: Memory) -> Tick:
+def _tick(jobfile: JobFile, job: Job, runs: Runs, log: logging.Logger, memory: Memory) -> Tick:
     world = _world(jobfile, job, log)
     first_day(job, world)
-    sight = _look(job, world, instance)
+    sight = _look(job, world, runs)
     if not job.dated and not sight.due and (left := _soon(sight, world)) is not None:
         wait(left, world.fence)
-        sight = _look(job, world, instance)
-    said = answer(job, sight, instance, world.ledger, world.now())
+        sight = _look(job, world, runs)
+    said = answer(job, sight, runs.instance, world.ledger, world.now())
     events = observed(job, sight.plans, said.asked, memory)
-    checks = changed_evaluations(job, world, sight.found, instance)
+    checks = changed_evaluations(job, world, sight.found, runs.instance)
     for plan in said.asked:
         for name in plan.lost:
             log.warning(f"{plan.label}: {name} does not answer, and is left out: {'; '.join(plan.notes)}")
     return Tick(said, memory, [*events, *checks])
 
 
-def _look(job: Job, world: World, instance: DagsterInstance) -> Sight:
+def _look(job: Job, world: World, runs: Runs) -> Sight:
     """The runs first: one that ends while the source is looked at has done what is not due any more."""
-    runs = unfinished(instance)
-    gone = report_left_behind(instance, world.ledger, runs) if runs else []
-    mine = of_assets(runs, {copy_key(job.name, copy.name) for copy in job.to})
+    unfinished = runs.unfinished()
+    gone = report_left_behind(runs.instance, world.ledger, unfinished) if unfinished else []
+    mine = of_assets(unfinished, {copy_key(job.name, copy.name) for copy in job.to})
     found = survey(job, world, patient=True)
     known = set(found.found or ())
     if job.dated:

@@ -33,7 +33,7 @@ def schedule_of(jobfile: JobFile, job: Job, cron: str) -> ScheduleDefinition:
         description=f"Has published what is due of {job.name} at {cron} ({job.timezone})",
     )
     def switch(context: ScheduleEvaluationContext) -> Iterator[RunRequest | SkipReason]:
-        found = tick(jobfile, job, context.instance, context.log)
+        found = tick(jobfile, job, context)
         for event in found.events:
             context.instance.report_runless_asset_event(event)
         if not found.answer.requests:

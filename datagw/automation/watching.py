@@ -37,7 +37,7 @@ def sensor_of(jobfile: JobFile, job: Job) -> SensorDefinition:
         description=f"Looks for {_LOOKS_FOR[job.when].format(name=job.name)}, and has them published",
     )
     def switch(context: SensorEvaluationContext) -> SensorResult:
-        found = tick(jobfile, job, context.instance, context.log, Memory.of(context.cursor))
+        found = tick(jobfile, job, context, Memory.of(context.cursor))
         return SensorResult(
             run_requests=found.answer.requests,
             skip_reason=found.answer.reason or None,

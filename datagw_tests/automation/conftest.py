@@ -13,7 +13,7 @@ from dagster._core.definitions.run_request import SkipReason
 
 from datagw.assets import surroundings
 from datagw.assets.runs import remote_origin
-from datagw.automation import looking
+from datagw.automation import instances, looking
 from datagw.automation.watching import sensor_of
 from datagw.definitions import definitions_of
 from datagw.publishing.world import World
@@ -40,6 +40,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     for module in (looking, surroundings):  # ticks and runs
         monkeypatch.setattr(module, "World", partial(World, now=clock.now))
     return clock
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of Dagster's runs is what is true at this moment."""
+    monkeypatch.setattr(instances, "_FRESH", 0.0)
 
 
 @pytest.fixture
