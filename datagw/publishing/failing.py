@@ -18,6 +18,9 @@ from datagw.publishing.world import World
 
 ERROR_SUFFIX = ".error.txt"
 
+_FIRST_WORDS = b"datagw could not publish this file, and will not try again: "
+_LONGEST_TEXT = 1 << 20  # bytes; what is longer, no text of ours can be
+
 
 def failed_for_good(works: Sequence[CopyWork]) -> dict[str, list[FileFailure]]:
     """The failures of each file that would fail again, by source path.
@@ -49,19 +52,32 @@ def set_apart(
     claim = file.claim
     if _version(source, claim.path) != claim.content_version:
         return None
-    if _version(source, target) is not None:
-        target = beside(
-            target, hashlib.sha256(claim.content_version.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-        )
+    target = _free_name(source, target, claim.content_version)
     text = target + ERROR_SUFFIX
     part = part_name(f"{world.ledger.id} why {job} failed", text)
-    source.put(_why(world, job, source, file, failures), text, part=part)
+    source.put(_why(world, job, source, file, failures), text, replace=_is_ours(source, text), part=part)
     _rename(source, claim.path, target)
     if _version(source, target) == claim.content_version:
         return target
     _rename(source, target, claim.path)  # it changed at this very moment: the next look takes it as it is now
     source.rm(text)
     return None
+
+
+def _free_name(source: Gateway, target: str, version: str) -> str:
+    """`target`, or with the version in it where that name, or that of the text beside it, is somebody else's."""
+    if _version(source, target) is None and _is_ours(source, target + ERROR_SUFFIX):
+        return target
+    return beside(target, hashlib.sha256(version.encode("utf-8", "surrogateescape")).hexdigest()[:8])
+
+
+def _is_ours(source: Gateway, text: str) -> bool:
+    """Whether a text may be put there: nothing has the name, or one that was put there before."""
+    try:
+        there = source.stat(text)
+    except NotFound:
+        return True
+    return there.kind == "file" and there.size <= _LONGEST_TEXT and source.read(text).startswith(_FIRST_WORDS)
 
 
 def _rename(source: Gateway, path: str, target: str) -> None:
@@ -89,7 +105,7 @@ def _takes_files(gateway: Gateway, folder: str) -> bool:
 
 def _why(world: World, job: str, source: Gateway, file: SourceFile, failures: Sequence[FileFailure]) -> bytes:
     lines = [
-        f"datagw could not publish this file, and will not try again: {source.shown(file.claim.path)}",
+        f"{_FIRST_WORDS.decode()}{source.shown(file.claim.path)}",
         "",
         *(f"- {failure.copy}: {failure.error}" for failure in failures),
         "",
