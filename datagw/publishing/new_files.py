@@ -9,12 +9,13 @@ from datetime import date
 
 from typing_extensions import override
 
-from datagw.errors import GatewayError
+from datagw.errors import GatewayError, Unavailable
 from datagw.files import RemoteFile
 from datagw.gateways.base import Gateway
 from datagw.jobs import Job
 from datagw.ledger import Lease
 from datagw.publishing.batching import forget_since
+from datagw.publishing.copying import CopyWork
 from datagw.publishing.day import DayWork
 from datagw.publishing.failing import failed_for_good, set_apart
 from datagw.publishing.glances import glance_at_copy, proven_at_all, remember_files
@@ -146,12 +147,12 @@ class BatchWork(DayWork):
             self.world.ledger.take_files(self.lease, taken, "published", now)
         if self.job.failed_source is None:
             return
-        failed = failed_for_good(works)
+        failed = {} if len(works) < len(self.job.to) else failed_for_good(works)
         stuck: list[tuple[str, str]] = []
         dates = self._first_seen(sight)
         for file in sight.files:
             path = file.claim.path
-            if path not in failed:
+            if path not in failed or any(_may_still_come(work, path) for work in works):
                 continue
             seen = dates.get((path, file.claim.content_version))
             try:
@@ -159,8 +160,9 @@ class BatchWork(DayWork):
                 moved = set_apart(self.world, self.job.name, self.source, file, target, failed[path])
             except GatewayError as error:
                 self.world.log.warning("%s: failed for good, but cannot be moved away: %s", path, error)
-                self.apart.add(path)
-                stuck.append((path, file.claim.version))
+                if not isinstance(error, Unavailable):  # else it is tried again, and so is moving it away
+                    self.apart.add(path)
+                    stuck.append((path, file.claim.version))
             else:
                 if moved is not None:
                     self.apart.add(path)
@@ -187,6 +189,12 @@ class BatchWork(DayWork):
             claims=claims,
             untried=None if self.partial else {path for path in self.before if path != "" and path not in mine},
         )
+
+
+def _may_still_come(work: CopyWork, path: str) -> bool:
+    """Whether a copy has a file neither proven nor failed for good: then the file stays for it."""
+    failures = [failure for failure in work.failures if failure.source == path]
+    return not all(failure.final for failure in failures) if failures else path not in work.receipts
 
 
 def joined_results(job: Job, results: Sequence[DayResult]) -> DayResult:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from typing_extensions import override
 
-from datagw.errors import Full, Rejected
+from datagw.errors import Full, Rejected, Unavailable
 from datagw.gateways.local import Local
 from datagw.gateways.memory import Memory
 from datagw.gateways.sftp import Sftp
@@ -199,3 +200,65 @@ def test_an_unsettled_file_is_not_set_apart(inbox: Inbox) -> None:
     inbox.drop("bad.csv", age=1)
     inbox.run(**FAIL)
     assert (inbox.here().keys(), inbox.here("failed")) == ({"bad.csv"}, {})
+
+
+def test_the_text_beside_a_failed_file_replaces_no_file_of_that_name(inbox: Inbox) -> None:
+    for name in ("a.csv", "a.csv.error.txt"):
+        inbox.archive.using().mkdir(f"there/{name}")
+    inbox.drop("a.csv.error.txt", b"precious", age=7200)
+    inbox.drop("a.csv", b"a")
+    inbox.ticks(**FAIL)
+    apart = inbox.here("failed")
+    assert (apart["a.csv.error.txt"], inbox.here()) == (b"precious", {})
+    assert min(apart.values()) == b"a"
+
+
+class FullForOne(Memory):
+    """A place whose folder `second` is on a full disk."""
+
+    no_room: ClassVar[bool] = True
+
+    @override
+    def _write(self, session: Any, reading: Any, sync: bool) -> None:
+        if self.no_room and reading.part.startswith("second/"):
+            raise Full("no space left", path=reading.part)
+        super()._write(session, reading, sync)
+
+
+def test_a_file_that_failed_for_good_at_one_copy_waits_for_the_other(inbox: Inbox, monkeypatch: Any) -> None:
+    inbox.archive = FullForOne()
+    inbox.archive.using().mkdir("there/a.csv")
+    inbox.drop("a.csv", b"a")
+    inbox.ticks(to=["there/", "second/"], **FAIL)
+    assert (inbox.here(), inbox.here("failed")) == ({"a.csv": b"a"}, {})
+    monkeypatch.setattr(FullForOne, "no_room", False)
+    inbox.later(60)
+    inbox.ticks(to=["there/", "second/"], **FAIL)
+    assert inbox.there("second") == {"a.csv": b"a"}
+    assert inbox.here("failed").keys() == {"a.csv", "a.csv.error.txt"}
+
+
+class Unmovable(Local):
+    """A disk that does not answer when a failed file is to be moved."""
+
+    silent: ClassVar[bool] = True
+
+    @override
+    def _rename(self, session: Any, source: str, target: str, replace: bool) -> None:
+        if self.silent and target.startswith("failed/"):
+            raise Unavailable("no answer", path=source)
+        super()._rename(session, source, target, replace)
+
+
+def test_an_outage_while_a_failed_file_is_moved_does_not_leave_it_alone_for_ever(
+    inbox: Inbox, monkeypatch: Any
+) -> None:
+    inbox.source = Unmovable(root=str(inbox.place))
+    inbox.archive.using().mkdir("there/a.csv")
+    inbox.drop("a.csv", b"a")
+    inbox.ticks(**FAIL)
+    assert inbox.here() == {"a.csv": b"a"}
+    monkeypatch.setattr(Unmovable, "silent", False)
+    inbox.later(60)
+    inbox.ticks(**FAIL)
+    assert inbox.here("failed").keys() == {"a.csv", "a.csv.error.txt"}
