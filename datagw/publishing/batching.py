@@ -80,10 +80,12 @@ def _until_full(job: Job, ready: Sequence[SourceFile], world: World) -> Wait | N
         return None
     if len(ready) >= job.batch.files or sum(file.claim.size for file in ready) >= job.batch.bytes:
         return None
-    now, since = world.now(), world.ledger.position(job.name, _SINCE)
-    if since is None:
+    now, kept = world.now(), world.ledger.position(job.name, _SINCE)
+    since = now if kept is None else datetime.fromisoformat(kept)
+    if kept is None or since > now:  # later than now: the clock was wrong then
+        since = now
         world.ledger.set_position(job.name, _SINCE, now.isoformat())
-    until = (now if since is None else datetime.fromisoformat(since)) + job.batch.wait
+    until = since + job.batch.wait
     if until <= now:
         return None
     return Wait(f"waits for more files until {until:%H:%M:%S} UTC (batch.wait)", until)

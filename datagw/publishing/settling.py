@@ -36,7 +36,8 @@ def too_new(claim: RemoteFile, now: datetime) -> Wait | None:
 def unsettled(job: Job, claims: Sequence[RemoteFile], gateway: Gateway, world: World) -> dict[str, Wait]:
     """Those of the files that have not settled, by path. What is seen is put down for the next look."""
     now = world.now()
-    watched = world.ledger.watched(job.name)
+    seen = world.ledger.watched(job.name)
+    watched = {version: since for version, since in seen.items() if since <= now}  # else the clock was wrong then
     asked: dict[tuple[str, str], RemoteFile] = {}
     waits: dict[str, Wait] = {}
     for claim in claims:
@@ -48,7 +49,7 @@ def unsettled(job: Job, claims: Sequence[RemoteFile], gateway: Gateway, world: W
         left = _needed(job, claim) - _since(watched.get(version, now), now)
         if left > 0:
             waits[claim.path] = Wait(f"has not settled: {_odd_date(claim, now)}, {_for(left)} to go", _after(now, left))
-    begin, end = asked.keys() - watched.keys(), watched.keys() - asked.keys()
+    begin, end = asked.keys() - watched.keys(), seen.keys() - asked.keys()
     if begin or end:
         world.ledger.watch(job.name, begin, end, now, now.astimezone(job.zone).date())
     return waits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,23 @@ def test_days_and_cron_lines_do_not_wait(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path, Local(root=str(tmp_path / "archive")))
     inbox.drop("a.csv", age=1)
     assert inbox.plan(when="15 2 * * *").due
+
+
+def test_a_clock_that_was_wrong_and_is_set_right_keeps_nothing_waiting(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path, Memory())
+    inbox.drop("settling.csv")
+    inbox.date("settling.csv", age=-20 * 365 * 86400)
+    inbox.archive.using().mkdir("there/failing.csv")
+    inbox.drop("failing.csv")
+    ten_years = timedelta(days=3650)
+    wait = {"batch": {"files": 10, "wait": timedelta(minutes=1)}}
+    inbox.now += ten_years
+    inbox.plan(**wait)
+    inbox.run()
+    inbox.plan(**wait)
+    inbox.now -= ten_years
+    inbox.archive.using().rmdir("there/failing.csv")
+    inbox.plan(**wait)
+    inbox.later(120)
+    inbox.ticks(**wait)
+    assert inbox.there().keys() == {"settling.csv", "failing.csv"}
