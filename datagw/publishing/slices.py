@@ -18,7 +18,7 @@ from datagw.publishing.world import World
 
 LAST = 7  # days that every tick looks at
 AT_LEAST = 30  # days of a slice, however long they take
-LONGEST = 40.0  # seconds that a tick may look at days in all
+LONGEST = 40.0  # seconds that a tick may look at days in all; one of each kind has its turn all the same
 SECONDS = {"open": 15.0, "new": 5.0, "old": 5.0}  # that a slice of each kind may take, once it has its thirty
 BRIEFLY = 0.1  # seconds for the old ones, where all of them were looked at within
 REST = timedelta(minutes=1)
@@ -94,7 +94,9 @@ class Slices:
                 seconds = BRIEFLY
             for count, day in enumerate(_from(days, self._ends.get(kind))):
                 now = self.clock()
-                if now - started >= LONGEST or (count >= AT_LEAST and now - began >= seconds and not at_leisure):
+                if (now - started >= LONGEST and (count or at_leisure)) or (
+                    count >= AT_LEAST and now - began >= seconds and not at_leisure
+                ):
                     break
                 self._ends[kind] = day.isoformat()
                 yield day
