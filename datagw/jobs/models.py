@@ -127,6 +127,11 @@ class Job(_Model):
         return self.delete_source or self.move_source is not None
 
     @property
+    def takes(self) -> bool:
+        """Whether a new file is done with once it is proven: it stays, and what became of its copies does not matter."""
+        return not self.frees and all(copy.if_gone == "leave" for copy in self.to)
+
+    @property
     def zone(self) -> ZoneInfo:
         """The time zone of its days."""
         return ZoneInfo(self.timezone)

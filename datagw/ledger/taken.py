@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -49,6 +50,13 @@ class Taken(Store):
         with self.writing(lease) as connection:
             if rows:
                 connection.execute(_FORGET, rows)
+
+    def take_anew(self, lease: Lease, key: str, value: str) -> None:
+        """All that was published or failed is forgotten, as no receipt is; and the position `key` put down."""
+        ours = and_(taken.c.job == lease.job, taken.c.why.in_(["published", "failed"]))
+        with self.writing(lease) as connection:
+            connection.execute(delete(taken).where(ours))
+            upsert(connection, positions, [{"job": lease.job, "key": key, "value": json.dumps(value)}])
 
     def was_looked_at(self, job: str) -> bool:
         """Whether the first look of a job is on record."""

@@ -141,7 +141,7 @@ class BatchWork(DayWork):
         """Puts on record what is proven at every copy, and moves away what failed for good."""
         works = list(self.works.values())
         now = self.world.now()
-        if len(works) == len(self.job.to) and not self.job.frees:
+        if len(works) == len(self.job.to) and self.job.takes:
             proven = proven_at_all(sight.files, [work.receipts for work in works])
             taken = [(file.claim.path, file.claim.version) for file in proven]
             self.world.ledger.take_files(self.lease, taken, "published", now)

@@ -159,7 +159,7 @@ def _state_of_batch(
     if draft.due:
         return "due"
     idle = {action.source.path for action in draft.actions if action.kind == "wait"}
-    if not job.frees and len(copies) == len(job.to) and any(file.claim.path not in idle for file in source.files):
+    if job.takes and len(copies) == len(job.to) and any(file.claim.path not in idle for file in source.files):
         draft.notes.append("proven at every copy, to be put on record")
         return "due"
     if draft.waits:

@@ -6,6 +6,8 @@ very many files costs one pass over their names.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -19,6 +21,8 @@ from datagw.publishing.batching import batches
 from datagw.publishing.looking import look_at_source
 from datagw.publishing.planning import SourceSight, Wish
 from datagw.publishing.world import World
+
+_TAKEN_FOR = "taken for"  # the position that says which copies the files were taken for
 
 
 def sights(
@@ -39,22 +43,30 @@ def sights(
 
 
 def _new_files(job: Job, gateway: Gateway, world: World, wish: Wish, lease: Lease | None) -> SourceSight:
-    known = _taken(job, world, wish)
+    known = _taken(job, world, wish, lease)
     sight = look_at_source(job, None, gateway, world.ledger, world.now(), known)
-    if wish.files is not None:
+    looked = world.ledger.was_looked_at(job.name)
+    if wish.files is not None and looked:
         sight = replace(sight, files=tuple(file for file in sight.files if file.relative in wish.files))
-    if not world.ledger.was_looked_at(job.name):
-        sight = _first_look(job, sight, world, keep=wish.patient or lease is not None)
+    if not looked:
+        sight = _first_look(job, sight, world, wish, keep=wish.patient or lease is not None)
     elif lease is not None and known:
         _forget_what_is_gone(gateway, known, sight, world, lease)
     return sight
 
 
-def _taken(job: Job, world: World, wish: Wish) -> dict[str, str]:
-    """What this look leaves out. A published file that is to go once it is proven is looked at until it has gone."""
-    if wish.resend and wish.resend_file is None:
+def _taken(job: Job, world: World, wish: Wish, lease: Lease | None) -> dict[str, str]:
+    """What this look leaves out. A published file that is to go once it is proven is looked at until it has gone.
+
+    What was taken for other copies than the job has now is looked at again: the receipts say which it lacks.
+    """
+    copies = _copies(job)
+    same = world.ledger.position(job.name, _TAKEN_FOR) == copies
+    if not same and lease is not None:
+        world.ledger.take_anew(lease, _TAKEN_FOR, copies)
+    if not same or (wish.resend and wish.resend_file is None):
         return world.ledger.taken(job.name, ["existing"])
-    known = world.ledger.taken(job.name, ["existing", "failed"] if job.frees else ["existing", "failed", "published"])
+    known = world.ledger.taken(job.name, ["existing", "failed", "published"] if job.takes else ["existing", "failed"])
     base = job.source.pattern.base
     asked = {join(base, name) for name in wish.files or ()}
     if wish.resend_file is not None:
@@ -64,11 +76,19 @@ def _taken(job: Job, world: World, wish: Wish) -> dict[str, str]:
     return known
 
 
-def _first_look(job: Job, sight: SourceSight, world: World, *, keep: bool) -> SourceSight:
+def _copies(job: Job) -> str:
+    """What tells one set of copies from another."""
+    copies = sorted((copy.model_dump(mode="json") for copy in job.to), key=lambda copy: str(copy["name"]))
+    return hashlib.sha256(json.dumps(copies, sort_keys=True).encode("ascii")).hexdigest()[:32]
+
+
+def _first_look(job: Job, sight: SourceSight, world: World, wish: Wish, *, keep: bool) -> SourceSight:
     """With `existing = false` all that is there now is left alone for good; put down where the look may do so."""
     leave = [] if job.existing else [(file.claim.path, file.claim.version) for file in sight.files]
     if keep:
         world.ledger.first_look(job.name, leave, world.now())
+    if wish.files is not None:
+        return replace(sight, files=tuple(file for file in sight.files if file.relative in wish.files))
     if not leave:
         return sight
     many = "1 file was" if len(leave) == 1 else f"{len(leave):,} files were"
