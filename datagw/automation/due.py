@@ -114,7 +114,7 @@ class _Tries:
             return cls(digest)
         last = records[0]
         days = {plan.day for plan in plans}
-        started = datetime.fromtimestamp(last.start_time or 0, UTC)
+        started = datetime.fromtimestamp(last.start_time or last.create_timestamp.timestamp(), UTC)
         told = any(attempt.day in days and attempt.at >= started for attempt in ledger.all_attempts(job.name))
         if told or last.end_time is None or _published(job, last.dagster_run.run_id, started, ledger):
             return cls(digest, last.dagster_run.run_id)

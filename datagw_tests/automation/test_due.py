@@ -83,6 +83,22 @@ def test_a_run_that_died_without_a_word_is_asked_for_again_but_not_at_once(place
     assert asked(tick()) == ["2026-01-01..2026-01-01"]
 
 
+def test_a_run_that_never_began_is_waited_after_though_an_earlier_one_had_said_what_failed(
+    place, tick, instance, clock
+):
+    place.day(1)
+    place.spoil("left", 1)
+    place.spoil("right", 1)
+    execute(instance, place, (tick().run_requests or [])[0])
+    clock.forward(31)
+    for _ in range(2):
+        (request,) = tick().run_requests or []
+        fail(instance, queue(instance, place, request, DagsterRunStatus.STARTING))
+    assert "ended without doing it" in skipped(tick())
+    clock.forward(61)
+    assert asked(tick()) == ["2026-01-01..2026-01-01"]
+
+
 def test_a_copy_that_is_taken_away_is_sent_again_at_once(place, tick, instance):
     place.day(1)
     for _ in range(3):
