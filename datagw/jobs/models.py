@@ -128,7 +128,7 @@ class Job(_Model):
 
     @property
     def takes(self) -> bool:
-        """Whether a new file is done with once it is proven: it stays, and what became of its copies does not matter."""
+        """Whether a new file is done with once it is proven: it stays, and a copy that is taken away is left."""
         return not self.frees and all(copy.if_gone == "leave" for copy in self.to)
 
     @property
