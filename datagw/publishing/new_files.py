@@ -78,6 +78,7 @@ class BatchWork(DayWork):
     had_something_to_do: bool = False
     before: Collection[str] = ()
     apart: set[str]
+    waiting: Collection[str] = frozenset()
 
     @override
     def work_on(self, sight: SourceSight) -> DayResult:
@@ -111,6 +112,7 @@ class BatchWork(DayWork):
     def _plan(self, sight: SourceSight) -> DayPlan:
         plan = super()._plan(sight)
         self.had_something_to_do = plan.due
+        self.waiting = {action.source.path for action in plan.of("wait")}
         return plan
 
     @override
@@ -143,7 +145,8 @@ class BatchWork(DayWork):
         now = self.world.now()
         if len(works) == len(self.job.to) and self.job.takes:
             proven = proven_at_all(sight.files, [work.receipts for work in works])
-            taken = [(file.claim.path, file.claim.version) for file in proven]
+            undone = {failure.source for work in works for failure in work.failures} | {*self.late, *self.waiting}
+            taken = [(file.claim.path, file.claim.version) for file in proven if file.claim.path not in undone]
             self.world.ledger.take_files(self.lease, taken, "published", now)
         if self.job.failed_source is None:
             return

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from typing_extensions import override
 
+from datagw.errors import Full
 from datagw.gateways.memory import Memory
 from datagw.publishing import publish
 from datagw_tests.publishing.inbox import Inbox
@@ -49,6 +52,32 @@ def test_a_copy_that_its_receiver_took_away_is_sent_again_where_the_job_says_so(
     assert inbox.ticks(if_gone="send") == 1
     assert inbox.there()["3.csv"] == b"3"
     assert len(inbox.receipts()) == 6
+
+
+class NoRoom(Memory):
+    """A place whose folder `there` is on a disk that has become full."""
+
+    no_room: ClassVar[bool] = False
+
+    @override
+    def _write(self, session: Any, reading: Any, sync: bool) -> None:
+        if self.no_room and reading.part.startswith("there/"):
+            raise Full("no space left", path=reading.part)
+        super()._write(session, reading, sync)
+
+
+def test_a_copy_that_was_damaged_and_cannot_be_mended_now_is_not_taken_for_proven(
+    inbox: Inbox, monkeypatch: Any
+) -> None:
+    inbox.archive = NoRoom()
+    inbox.ticks()
+    inbox.archive.using().put(b"damaged", "there/3.csv")
+    monkeypatch.setattr(NoRoom, "no_room", True)
+    inbox.ticks(to=["there/", "second/"])
+    monkeypatch.setattr(NoRoom, "no_room", False)
+    inbox.later(60)
+    inbox.ticks(to=["there/", "second/"])
+    assert inbox.there()["3.csv"] == inbox.there("second")["3.csv"] == b"3"
 
 
 def test_a_first_look_for_one_file_leaves_alone_all_the_others(inbox: Inbox) -> None:
