@@ -124,5 +124,5 @@ def test_an_outage_is_a_failed_tick_that_says_so(place, look):
 def test_whatever_the_job_file_takes_for_a_cron_line_dagster_does_too(place, line):
     jobfile = place.write(DAYS.replace("15 2 * * *", line))
     assert not jobfile.problems
-    (found,) = definitions_of(jobfile).schedules or ()
+    (found,) = list(definitions_of(jobfile).schedules or [])
     assert found.cron_schedule == line

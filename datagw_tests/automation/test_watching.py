@@ -196,5 +196,5 @@ class TestNewFiles:
         repository = definitions_of(place.load()).get_repository_def()
         with dg.build_sensor_context(instance, repository_def=repository) as context:
             data = repository.get_sensor_def("inbox_due").evaluate_tick(context)
-        (request,) = data.run_requests or ()
+        (request,) = list(data.run_requests or [])
         assert [key.path[-1] for key in request.asset_selection] == ["left"]
