@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
 from datagw.errors import NotFound, Rejected
-from datagw.files import RemoteFile
+from datagw.files import RemoteFile, parent
 from datagw.gateways.base import Gateway
 from datagw.jobs import Copy, Job
 from datagw.ledger import Ledger, Receipt
+from datagw.publishing.looking import listed
 from datagw.publishing.markers import copy_marker
 from datagw.publishing.planning import CopySight, Remembered, SourceFile
 
@@ -43,6 +44,10 @@ def glance_at_copy(
             entries[path] = found
         elif not isinstance(found, NotFound | Rejected):  # rejected: sending will say what is in the way
             raise found
+    if gateway.folds:  # a look at `A` finds `a`: the list tells its name
+        entries = {}
+        for folder in sorted({parent(path) for path in wanted}):
+            entries.update(listed(gateway, folder))
     marker = copy_marker(copy, None)
     return CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, refused)
 

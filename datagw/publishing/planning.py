@@ -276,7 +276,9 @@ def is_intact(receipt: Receipt, there: RemoteFile) -> bool:
 
 
 def _clashes(sight: CopySight, source: SourceSight) -> dict[str, str]:
-    """Destinations that two sources would take, after folding where the place folds names; and marker names."""
+    """Destinations that two sources would take, after folding where the place folds names, or that a file has under
+    another spelling; and marker names.
+    """
     taken: dict[str, list[str]] = {}
     for file in source.files:
         if file.claim.path in sight.refused:
@@ -290,6 +292,11 @@ def _clashes(sight: CopySight, source: SourceSight) -> dict[str, str]:
         if len(sources) > 1:
             reason = "two sources would get this name: " + ", ".join(sorted(sources)[:3])
             clashes.update({sight.destinations[path]: reason for path in sources})
+    if sight.folds:
+        standing = {_folded(path): path for path in sight.entries}
+        for path in sight.destinations.values():
+            if path not in sight.entries and _folded(path) in standing:
+                clashes[path] = f"{standing[_folded(path)]} stands there, which is the same name at this place"
     return clashes
 
 
