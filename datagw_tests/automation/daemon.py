@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from dagster import DagsterInstance
 
 from datagw.assets.instance import prepare
 from datagw_tests.assets.conftest import Place
+from datagw_tests.servers.ports import free_port
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
@@ -27,9 +27,7 @@ class Dagster:
     """`dagster dev` on a job file, and its GraphQL."""
 
     def __init__(self, place: Place, home: Path, log: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         environment = {**os.environ, "PYTHONPATH": str(PROJECT), "DAGSTER_HOME": str(home)}
         command = [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT / "workspace.yaml")]
         self.log = log

@@ -7,7 +7,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from datagw_tests.conftest import require_server
+from datagw_tests.servers.ports import free_port
 
 PASSWORD = "p@ss/w:rd%é"
 _NOBODY = 65534  # PostgreSQL refuses to be root
@@ -33,7 +33,7 @@ def postgres_server() -> Iterator[int]:
             os.chown(folder / "password", _NOBODY, _NOBODY)
         _run([binaries / "initdb", "-D", folder / "data", "-U", "datagw", "-A", "scram-sha-256", "-E", "UTF8",
               "--locale=C", "--no-sync", f"--pwfile={folder / 'password'}"])  # fmt: skip
-        port = _free_port()
+        port = free_port()
         settings = ["listen_addresses=127.0.0.1", f"port={port}", f"unix_socket_directories={folder}", "fsync=off"]
         options = [word for setting in settings for word in ("-c", setting)]
         with (folder / "log").open("wb") as log:
@@ -78,9 +78,3 @@ def _run(command: list[str | Path], *, until_it_works: bool = False) -> None:
         if not until_it_works or time.monotonic() > end:
             reason = f"{Path(command[0]).name} failed: {done.stderr.decode(errors='replace').strip()}"
             require_server(reason, "a PostgreSQL that a user other than root may run")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+from datagw_tests.servers.ports import free_port
+
 INSTALL = "apt-get install -y --no-install-recommends nginx-light"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:" + os.environ.get("PATH", ""))
 
@@ -32,7 +34,7 @@ class Nginx:
         self.folder = folder
         self.root = folder / "root"
         self.root.mkdir(parents=True)
-        self.port = _free_port()
+        self.port = free_port()
         self.log = folder / "access.log"
         self._process: subprocess.Popen[bytes] | None = None
         auth = ""
@@ -119,9 +121,3 @@ class Nginx:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

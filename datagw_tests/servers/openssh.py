@@ -6,12 +6,13 @@ import contextlib
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
+
+from datagw_tests.servers.ports import free_port
 
 INSTALL = "apt-get install -y --no-install-recommends openssh-server openssh-client"
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin:" + os.environ.get("PATH", ""))
@@ -52,7 +53,7 @@ class OpenSSH:
         self.folder = folder
         self.root = folder / "root"
         self.root.mkdir(parents=True)
-        self.port = _free_port()
+        self.port = free_port()
         self.username = getpass.getuser()
         self.user_key = make_key(folder / "id_user")
         self.authorized = folder / "authorized_keys"
@@ -164,12 +165,6 @@ class OpenSSH:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _descendants(pid: int) -> list[int]:
