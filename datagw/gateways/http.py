@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import ClassVar
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
@@ -206,22 +206,6 @@ class Http(Gateway):
             left = max(0, left - len(block))
 
     @override
-    def _read_many(
-        self, session: Asking, files: Iterable[RemoteFile]
-    ) -> Iterator[tuple[RemoteFile, bytes | GatewayError | None]]:
-        for file in files:
-            try:
-                with self.speaking(file.path):
-                    for block in self._of_version(session, file):
-                        yield file, block
-            except Unavailable:
-                raise
-            except GatewayError as error:
-                yield file, error
-            else:
-                yield file, None
-
-    @override
     def _can_go_on(self, file: RemoteFile) -> bool:
         return condition(file) is not None
 
@@ -229,7 +213,8 @@ class Http(Gateway):
     def _read_on(self, session: Asking, file: RemoteFile, offset: int) -> Iterator[bytes]:
         return self._content(session, file.path, file, offset)
 
-    def _of_version(self, session: Asking, file: RemoteFile) -> Iterator[bytes]:
+    @override
+    def _read_listed(self, session: Asking, file: RemoteFile) -> Iterator[bytes]:
         """The whole content, which has to be that of the claim."""
         digest = hashlib.sha256() if is_digest(file.etag) else None
         for block in self._content(session, file.path, file):

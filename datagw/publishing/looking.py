@@ -212,8 +212,3 @@ def _followed(gateway: Gateway, link: RemoteFile) -> RemoteFile:
     except OSError:
         return link
     return found if found.kind == "file" else link
-
-
-def busy_files(gateway: Gateway, claims: Iterable[RemoteFile]) -> Iterator[str]:
-    """The paths among the claims that somebody is writing to."""
-    return (claim.path for claim in claims if is_busy(gateway, claim))

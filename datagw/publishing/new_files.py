@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from typing_extensions import override
@@ -29,34 +29,26 @@ from datagw.publishing.sighting import sights
 from datagw.publishing.world import World
 
 
+@dataclass(frozen=True)
 class NewFiles:
     """One run: of a switch the next batch, of a person all that there is, a batch at a time."""
 
-    def __init__(
-        self,
-        world: World,
-        job: Job,
-        day: date | None,
-        lease: Lease,
-        gateways: Mapping[str, Gateway],
-        wish: Wish,
-        only: Collection[str] | None = None,
-    ) -> None:
-        self.world = world
-        self.job = job
-        self.day = day
-        self.lease = lease
-        self.gateways = gateways
-        self.wish = wish
-        self.names = [copy.name for copy in job.to if only is None or copy.name in only]
+    world: World
+    job: Job
+    day: date | None
+    lease: Lease
+    gateways: Mapping[str, Gateway]
+    wish: Wish
+    only: Collection[str] | None = None
 
     def run(self) -> DayResult:
         """Recover, look, and work on batches until none is left, or one is done, or no copy can be made any more."""
-        copies = {copy.name: self.gateways[copy.gateway] for copy in self.job.to if copy.name in self.names}
+        wanted = [copy for copy in self.job.to if self.only is None or copy.name in self.only]
+        copies = {copy.name: self.gateways[copy.gateway] for copy in wanted}
         source = self.gateways[self.job.source.gateway]
         recover(self.world, self.job, None, self.lease, source, copies)
         results: list[DayResult] = []
-        names = list(self.names)
+        names = list(copies)
         for sight in sights(self.job, None, source, self.world, self.wish, self.lease):
             work = BatchWork(self.world, self.job, None, self.lease, self.gateways, self.wish, names)
             results.append(work.work_on(sight))

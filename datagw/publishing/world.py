@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -68,7 +68,3 @@ class World:
         """Raises Aborted once somebody has asked for the end."""
         if self.should_abort():
             raise Aborted("the run was asked to end; the next one goes on from here")
-
-    def with_log(self, log: logging.Logger) -> World:
-        """The same world, heard elsewhere."""
-        return replace(self, log=log)

@@ -115,6 +115,10 @@ class Hooks:
         for path in paths:
             yield self._outcome(path, lambda p=path: self._rm(session, p))
 
+    def _read_listed(self, session: Any, file: RemoteFile) -> Iterator[bytes]:
+        """The whole content of a file that was listed; a place that can tells by the claim if it is another by now."""
+        return self._read(session, file.path)
+
     def _read_many(
         self,
         session: Any,
@@ -123,7 +127,7 @@ class Hooks:
         for file in files:
             try:
                 with self.speaking(file.path):
-                    for block in self._read(session, file.path):
+                    for block in self._read_listed(session, file):
                         yield file, block
             except Unavailable:
                 raise
