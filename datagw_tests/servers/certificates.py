@@ -53,6 +53,7 @@ class Authority:
             .subject_name(name)
             .issuer_name(self._name)
             .public_key(key.public_key())
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(days=10))
             .not_valid_after(now + timedelta(days=days))
