@@ -18,6 +18,9 @@ from datagw.jobs.reading import Tables
 from datagw.jobs.report import Report
 from datagw.jobs.tables import CopyTable, JobTable
 from datagw.jobs.validating import validated
+from datagw.jobs.words import OCCASION
+from datagw.jobs.work_checks import check_work
+from datagw.jobs.working import has_own_code, occasions, work_copy, work_of
 
 
 def assembled(
@@ -36,26 +39,32 @@ def assembled(
         return ("defaults",) if key in tables.defaults and key not in own else (name,)
 
     doubtful = report.in_doubt(name) | (report.in_doubt("defaults") - own.keys())
-    if "source" not in merged and not own.keys().isdisjoint(("backend", "run")):
-        doubtful.add("source")  # a job of a later version needs none
+    watches = "source" in merged or not has_own_code(own)
+    if not watches:
+        merged["source"] = occasions(merged.get("when"))
     table, wrong = validated(JobTable, merged, home, base, report, doubtful)
     if table is None:
         return None, set()
     templates = [Template.parse(copy.at.path) for copy in table.to]
     pattern = Pattern.parse(table.source.at.path)
     before = len(report.found)
-    draft = Draft(table, pattern, templates, gateways, wrong, frozenset(own))
-    for complaint in (*check(draft), *unable(draft)):
+    own_code = table.backend or table.nodes or table.run or not watches
+    draft = Draft(table, pattern, templates, {**gateways, OCCASION: None}, wrong, frozenset(own))
+    more = check_work(draft, watches=watches) if own_code else ()
+    for complaint in (*check(draft), *unable(draft), *more):
         report.add((*home(str(complaint.path[0])), *complaint.path), complaint.message, complaint.hint)
-    used = {table.source.at.gateway, *(copy.at.gateway for copy in table.to)}
+    used = {table.source.at.gateway, *(copy.at.gateway for copy in table.to)} - {OCCASION}
     if wrong or len(report.found) > before:
         return None, used
     return _job(name, table, pattern, templates, main), used
 
 
 def _job(name: str, table: JobTable, pattern: Pattern, templates: list[Template], main: Main) -> Job:
-    marker = table.marker if "marker" in table.model_fields_set else MARKER if pattern.dated else None
+    own_code = has_own_code(table.model_dump(include={"backend", "nodes", "run"}, exclude_defaults=True))
+    marked = pattern.dated and not own_code
+    marker = table.marker if "marker" in table.model_fields_set else MARKER if marked else None
     source = table.source
+    copies = tuple(_copy(copy, template, table, marker) for copy, template in zip(table.to, templates, strict=True))
     return Job(
         name=name,
         source=Source(
@@ -68,7 +77,7 @@ def _job(name: str, table: JobTable, pattern: Pattern, templates: list[Template]
             min_size=source.min_size,
             max_size=source.max_size,
         ),
-        to=tuple(_copy(copy, template, table, marker) for copy, template in zip(table.to, templates, strict=True)),
+        to=(work_copy(),) if own_code else copies,
         when=table.when,
         timezone=table.timezone or main.timezone,
         every=table.every,
@@ -89,6 +98,8 @@ def _job(name: str, table: JobTable, pattern: Pattern, templates: list[Template]
         marker=marker,
         bandwidth=table.bandwidth,
         retries=table.retries.policy(),
+        work=work_of(table, copies),
+        after=tuple(table.after),
         description=table.description,
         owners=tuple(table.owners),
         tags=table.tags,

@@ -20,7 +20,7 @@ from datagw.jobs.addresses import SCHEMES
 from datagw.jobs.complaints import Complaint
 from datagw.jobs.problems import nearest_word
 from datagw.jobs.tables import JobTable
-from datagw.jobs.words import RESERVED_COPIES, folded
+from datagw.jobs.words import OCCASION, RESERVED_COPIES, folded
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def _gateways_are_declared(draft: Draft) -> Iterator[Complaint]:
     named += [(("to", number), copy.at.gateway) for number, copy in enumerate(draft.table.to)]
     for path, name in named:
         if name not in draft.gateways:
-            declared = sorted({*draft.gateways} - {*SCHEMES})
+            declared = sorted({*draft.gateways} - {*SCHEMES, OCCASION})
             known = nearest_word(name, declared) or f"there are {', '.join(declared)}"
             yield Complaint(path, f"there is no gateway {name}; declare it in [gateways.{name}]", known)
 

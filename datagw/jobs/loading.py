@@ -20,6 +20,7 @@ from datagw.jobs.reading import Tables, find, read
 from datagw.jobs.report import Report
 from datagw.jobs.tables import JobTable, MainTable
 from datagw.jobs.validating import validated
+from datagw.jobs.work_checks import check_after
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ def load(path: Path | None = None, env: Mapping[str, str] | None = None) -> JobF
     for scheme in _schemes_written(tables):
         gateways[scheme] = places.load("http").model_validate({"url": f"{scheme}://"}).using(name=scheme)
     made = {name: assembled(name, tables, base, main, gateways, report) for name in tables.jobs}
+    after = {name: job.after for name, (job, _) in made.items() if job is not None}
+    for name, message, hint in check_after(after, tables.jobs):
+        report.add((name, "after"), message, hint)
     named = {name for _, used in made.values() for name in used}
     broken: dict[str, tuple[Problem, ...]] = {}
     for name, (_, used) in made.items():

@@ -6,7 +6,7 @@ import hashlib
 import json
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainSerializer
@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainSerializer
 from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
-from datagw.jobs.words import WHEN
+from datagw.gateways.secrets import Secret, TextOrSecret
+from datagw.jobs.words import OCCASION, WHEN, WORK
 
 PatternOf = Annotated[InstanceOf[Pattern], PlainSerializer(lambda pattern: pattern.text, return_type=str)]
 TemplateOf = Annotated[InstanceOf[Template], PlainSerializer(lambda template: template.text, return_type=str)]
@@ -76,8 +77,47 @@ class Batch(_Model):
     wait: timedelta = timedelta(0)
 
 
+class Command(_Model):
+    """A program that is started without a shell; `per` says whether for each file or for each batch of them."""
+
+    arguments: tuple[str, ...]
+    env: dict[str, TextOrSecret] = Field(default_factory=dict[str, TextOrSecret])
+    per: Literal["file", "batch"] = "file"
+    timeout: timedelta | None = None
+
+
+class Node(_Model):
+    """One function of a graph, `module:name`; with `each` it is called for every item of what comes before."""
+
+    name: str
+    run: str
+    after: tuple[str, ...] = ()
+    each: bool = False
+    payload: dict[str, Any] = Field(default_factory=dict[str, Any])
+    retries: RetryPolicy = RetryPolicy(max=0)
+    timeout: timedelta | None = None
+
+
+class Work(_Model):
+    """One's own code: a class or function, a graph of functions in an order that works, or a command.
+
+    `outputs` are the copies of what a command leaves in `{out}`.
+    """
+
+    backend: str | None = None
+    nodes: tuple[Node, ...] = ()
+    command: Command | None = None
+    config: dict[str, Any] = Field(default_factory=dict[str, Any])
+    secrets: dict[str, Secret] = Field(default_factory=dict[str, Secret])
+    outputs: tuple[Copy, ...] = ()
+
+
 class Job(_Model):
-    """One table of the job file. `bandwidth` in bytes per second; `when` is one of four words, or a cron line."""
+    """One table of the job file. `bandwidth` in bytes per second; `when` is one of four words, or a cron line.
+
+    A job of own code has `work`: its one copy, on the gateway WORK, is that code having taken a file. One that watches
+    nothing has its files from the gateway OCCASION: one for each day, or one for each time that it runs.
+    """
 
     name: str
     source: Source
@@ -102,6 +142,8 @@ class Job(_Model):
     marker: str | None = None
     bandwidth: int | None = None
     retries: RetryPolicy = RetryPolicy()
+    work: Work | None = None
+    after: tuple[str, ...] = ()
     description: str | None = None
     owners: tuple[str, ...] = ()
     tags: dict[str, str] = Field(default_factory=dict)
@@ -110,6 +152,21 @@ class Job(_Model):
     def dated(self) -> bool:
         """Whether its files belong to days."""
         return self.source.pattern.dated
+
+    @property
+    def watches(self) -> bool:
+        """Whether its files stand somewhere, and are not only occasions to run its code."""
+        return self.source.gateway != OCCASION
+
+    @property
+    def published(self) -> tuple[Copy, ...]:
+        """The copies that it publishes at gateways: its own, or those of what its command leaves."""
+        return self.to if self.work is None else self.work.outputs
+
+    @property
+    def gateways(self) -> frozenset[str]:
+        """The names of the declared gateways that it names."""
+        return frozenset({self.source.gateway, *(copy.gateway for copy in self.published)} - {OCCASION, WORK})
 
     @property
     def cron(self) -> str | None:

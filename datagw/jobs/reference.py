@@ -16,8 +16,10 @@ from pydantic_core import PydanticUndefined
 
 from datagw import gateways
 from datagw.gateways.base import Gateway
+from datagw.jobs.own_code import NodeTable, RunTable
 from datagw.jobs.quantities import spelled
-from datagw.jobs.tables import CopyTable, JobTable, MainTable, RetriesTable, SourceTable
+from datagw.jobs.retrying import RetriesTable
+from datagw.jobs.tables import CopyTable, JobTable, MainTable, SourceTable
 
 _BLOCK = re.compile(r"(<!-- keys of (?P<name>[\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _DEFAULT = re.compile(r" ?Default: (?P<default>.+?)\.?\Z")
@@ -36,6 +38,8 @@ def _tables() -> dict[str, str]:
         "source": _table(SourceTable),
         "to": _table(CopyTable),
         "retries": _table(RetriesTable),
+        "run": _table(RunTable),
+        "a node": _table(NodeTable),
         "every gateway": _table(Gateway),
     }
     for kind in gateways.kinds():

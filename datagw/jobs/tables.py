@@ -15,12 +15,13 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationInfo
 
 from datagw.files import MARKER, is_own_name
-from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
+from datagw.jobs.own_code import Nodes, References, Run, Secrets
 from datagw.jobs.places import Place, place
 from datagw.jobs.problems import nearest_word
 from datagw.jobs.quantities import duration, flag, octal, period, rate, shown, size
+from datagw.jobs.retrying import RetriesTable
 from datagw.jobs.words import RESERVED_COPIES, WHEN, cron_problem, looks_like_cron, name_problem
 
 _OWNER = re.compile(r"team:.+|[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
@@ -29,6 +30,8 @@ _TAG_VALUE = re.compile(r"[A-Za-z0-9_.-]{0,63}")
 
 
 def _place(value: object, info: ValidationInfo) -> Place:
+    if isinstance(value, Place):
+        return value
     return place(value, cast("dict[str, Any]", info.context or {}).get("base", Path.cwd()))
 
 
@@ -216,21 +219,6 @@ class CopyTable(Table):
     )
 
 
-class RetriesTable(Table):
-    """How often, and after how long, a transient error is tried again; others are not."""
-
-    max: Annotated[int, Field(ge=0, le=1000)] = Field(default=5, description="Further tries after the first.")
-    backoff: Duration = Field(
-        default=timedelta(seconds=2), description="The first pause; each further one is twice as long."
-    )
-    cap: Duration = Field(default=timedelta(minutes=5), description="The longest pause.")
-    jitter: Flag = Field(default=True, description="Whether each pause is cut by chance, down to a half.")
-
-    def policy(self) -> RetryPolicy:
-        """The same in seconds."""
-        return RetryPolicy(self.max, self.backoff.total_seconds(), self.cap.total_seconds(), self.jitter)
-
-
 class BatchTable(Table):
     """How many new files go in one run."""
 
@@ -246,7 +234,7 @@ class JobTable(Table):
 
     source: Annotated[SourceTable, BeforeValidator(_as_table)] = Field(
         description="`gateway:path`, or a table. Globs `* ? ** [..]`; dates `%Y %m %d %j` make it dated; "
-        "a `/` at the end means everything below."
+        "a `/` at the end means everything below. Own code needs none."
     )
     to: Annotated[list[Annotated[CopyTable, BeforeValidator(_as_table)]], BeforeValidator(_as_list)] = Field(
         default_factory=list[CopyTable],
@@ -313,6 +301,19 @@ class JobTable(Table):
         None, description='At most: `"2MB/s"`; kB, MB, GB are powers of 1000, KiB, MiB, GiB of 1024.'
     )
     retries: RetriesTable = Field(RetriesTable(), description="Of transient errors.")
+    backend: References = Field(
+        None, description='Own code, `"module:Class"` or `"module:function"`, in the job file\'s folder or installed.'
+    )
+    config: dict[str, Any] = Field(default_factory=dict[str, Any], description="Settings of one's own code.")
+    secrets: Secrets = Field(
+        default_factory=dict[str, Any],
+        description="Secrets of one's own code: names of environment variables, or references.",
+    )
+    nodes: Nodes = Field(default_factory=dict[str, Any], description="A graph of functions.")
+    run: Run = Field(None, description="A command.")
+    after: Annotated[list[StrictStr], BeforeValidator(_as_list)] = Field(
+        default_factory=list[str], description="The jobs that this one depends on."
+    )
     description: StrictStr | None = Field(None, description="Shown in the Dagster UI.")
     owners: Annotated[list[Annotated[str, BeforeValidator(_owner)]], BeforeValidator(_as_list)] = Field(
         default_factory=list[str], description='Mail addresses or `"team:NAME"`, shown in the Dagster UI.'

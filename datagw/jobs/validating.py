@@ -12,11 +12,11 @@ from datagw.jobs.complaints import complaints
 from datagw.jobs.positions import Path as KeyPath
 from datagw.jobs.report import Report
 from datagw.jobs.tables import Table
-from datagw.jobs.words import LATER_IN_A_JOB, LATER_IN_A_SOURCE
+from datagw.jobs.words import LATER_IN_A_JOB, LATER_IN_A_SOURCE, LATER_IN_RUN
 
 T = TypeVar("T", bound=Table)
 
-_LATER = {"": LATER_IN_A_JOB, "source": LATER_IN_A_SOURCE}
+_LATER = {"": LATER_IN_A_JOB, "source": LATER_IN_A_SOURCE, "run": LATER_IN_RUN}
 
 
 def validated(

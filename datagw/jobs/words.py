@@ -10,12 +10,8 @@ from datagw.jobs.problems import nearest_word
 
 LATER = "not in this version"
 
-LATER_IN_A_JOB = frozenset(
-    [
-        *("records", "filter"),
-        *("backend", "config", "secrets", "nodes", "run", "env", "after", "notify"),
-    ]
-)
+LATER_IN_A_JOB = frozenset(["records", "filter", "notify"])
+LATER_IN_RUN = frozenset(["image"])
 LATER_IN_A_SOURCE = frozenset(["dated_regex"])
 LATER_IN_A_GATEWAY = frozenset(["ca_file", "insecure", "proxy", "client_cert", "client_key", "digest"])
 LATER_TYPES = frozenset(
@@ -29,6 +25,10 @@ WHEN = ("manual", "daily", "change", "new files")
 """What `when` may be, beside a cron line."""
 
 RESERVED_COPIES = frozenset(["source", "records", "work"])
+WORK = "(work)"
+"""The gateway that hands files to a job's own code; no declared one can have such a name."""
+OCCASION = "(occasion)"
+"""The gateway of jobs that watch nothing: its files are occasions to run."""
 
 _MEANT = {
     **dict.fromkeys(["schedule", "cron", "trigger"], "when"),
@@ -46,6 +46,9 @@ _MEANT = {
     **dict.fromkeys(["bearer", "bearer_token"], "token"),
     **dict.fromkeys(["query", "parameters"], "params"),
     **dict.fromkeys(["tmp", "temp_dir", "tmpdir"], "tmp_dir"),
+    **dict.fromkeys(["handler", "class", "pipeline", "function"], "backend"),
+    **dict.fromkeys(["cmd", "script", "exec", "args"], "command"),
+    **dict.fromkeys(["depends", "depends_on", "upstream", "needs"], "after"),
 }
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _CRON_FIELDS = re.compile(r"[0-9A-Za-z*/,\- ]+")

@@ -28,7 +28,7 @@ IN_A_JOB = [
     ("to = []", "[j] source: is required"),
     ('source = "local:/a/"\ngrase = "1h"', "[j] grase: unknown key; did you mean grace?"),
     ('source = "local:/a/"\nschedule = "daily"', "[j] schedule: unknown key; did you mean when?"),
-    ('source = "local:/a/"\nxyzzy = 1', "[j] xyzzy: unknown key; there are again, assets, bandwidth,"),
+    ('source = "local:/a/"\nxyzzy = 1', "[j] xyzzy: unknown key; there are after, again, assets, backend,"),
     ('source = { at = "local:/a/", exlude = "*.tmp" }', "[j] source.exlude: unknown key; did you mean exclude?"),
     ('source = { exclude = "*.tmp" }', "[j] source.at: is required"),
     (
@@ -39,7 +39,7 @@ IN_A_JOB = [
     # ---- later versions
     *(
         (f'source = "local:/a/"\n{key} = 1', f"[j] {key}: not in this version")
-        for key in "backend config secrets nodes run after records notify filter".split()
+        for key in "records notify filter".split()
     ),
     ('source = { at = "local:/a/", dated_regex = "x" }', "[j] source.dated_regex: not in this version"),
     ('source = "s3://bucket/x.zip"', "[j] source: `s3://…` is not in this version"),

@@ -8,8 +8,10 @@ from pathlib import Path
 from datagw import gateways
 from datagw.gateways.base import Gateway
 from datagw.jobs import check_secrets, load, template
+from datagw.jobs.own_code import NodeTable, RunTable
 from datagw.jobs.reference import current, main
-from datagw.jobs.tables import CopyTable, JobTable, MainTable, RetriesTable, SourceTable
+from datagw.jobs.retrying import RetriesTable
+from datagw.jobs.tables import CopyTable, JobTable, MainTable, SourceTable
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/job-file.md"
 
@@ -22,7 +24,17 @@ def test_the_page_is_current():
 def test_the_page_has_every_key_with_its_meaning():
     rows = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     keys = {key for key, _, _ in rows}
-    models = [MainTable, JobTable, SourceTable, CopyTable, RetriesTable, Gateway, *map(gateways.load, gateways.kinds())]
+    models = [
+        MainTable,
+        JobTable,
+        SourceTable,
+        CopyTable,
+        RetriesTable,
+        RunTable,
+        NodeTable,
+        Gateway,
+        *map(gateways.load, gateways.kinds()),
+    ]
     assert {key for model in models for key in model.model_fields} <= keys
     assert [key for key, default, meaning in rows if not default or not meaning] == []
 

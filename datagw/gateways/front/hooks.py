@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from datagw.errors import GatewayError, Unavailable, Unsupported
 from datagw.files import RemoteFile
 from datagw.gateways.front.live import Session
-from datagw.gateways.front.reading import Reading, Rename
+from datagw.gateways.front.reading import Published, Reading, Rename
 
 
 def seen_again(known: dict[str, str], path: str, version: str) -> bool:
@@ -72,6 +72,13 @@ class Hooks:
     def _sync(self, session: Any, paths: Sequence[str]) -> bool:
         return False
 
+    def _publish(self, session: Any, reading: Reading) -> Published:
+        """Publishes in one request under `reading.final`, all of it or nothing, for places that know no rename.
+
+        `reading.blocks` is the content, in one pass; `reading.sha256` is told afterwards.
+        """
+        raise self._cannot("publish in one request")
+
     def _can_go_on(self, file: RemoteFile) -> bool:
         """Whether the rest of this very version can be asked for, once its beginning is in hand."""
         return True
@@ -95,6 +102,19 @@ class Hooks:
     ) -> Iterator[tuple[Reading, GatewayError | None]]:
         for reading in readings:
             yield reading, self._outcome(reading.part, lambda r=reading: self._write(session, r, sync))
+
+    def _publish_many(
+        self, session: Any, readings: Iterable[Reading]
+    ) -> Iterator[tuple[Reading, Published | GatewayError]]:
+        for reading in readings:
+            try:
+                with self.speaking(reading.final):
+                    found: Published | GatewayError = self._publish(session, reading)
+            except Unavailable:
+                raise
+            except GatewayError as error:
+                found = error
+            yield reading, found
 
     def _stat_many(self, session: Any, paths: Sequence[str]) -> Iterator[RemoteFile | GatewayError]:
         for path in paths:

@@ -12,9 +12,10 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from datagw.errors import Changed, GatewayError, NotFound, Rejected
 from datagw.files import RemoteFile, StagedFile
@@ -55,6 +56,7 @@ class Upload:
     mtime_ns: int | None = None
     mode: int | None = None
     resume: bool = False
+    day: date | None = None
 
     @property
     def size(self) -> int:
@@ -70,6 +72,18 @@ class Sent:
     sha256: str = ""
     moved: int = 0
     error: GatewayError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a place says of a file that it took in one request: what stands there now, and how it is known to be equal.
+
+    `proof` is `hash` where the place checked or computed a content hash, `accepted` where it shows nothing back; None
+    means that nobody has compared yet.
+    """
+
+    file: RemoteFile
+    proof: Literal["hash", "accepted"] | None = None
 
 
 class Reading:
