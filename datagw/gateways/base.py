@@ -126,8 +126,9 @@ class Gateway(BaseModel, Hooks):
 
     @classmethod
     def can(cls, hook: str) -> bool:
-        """Whether the driver wrote the optional hook, as in `can("rename")`."""
-        return getattr(cls, f"_{hook}") is not getattr(Hooks, f"_{hook}")
+        """Whether the driver wrote the optional hook, or the batch of it, as in `can("rename")`."""
+        names = [name for name in (f"_{hook}", f"_{hook}_many") if hasattr(Hooks, name)]
+        return any(getattr(cls, name) is not getattr(Hooks, name) for name in names)
 
     def link(self, path: str) -> str:
         """Where a person finds `path`: a URL if the protocol has one, else `gateway:path`."""

@@ -1,0 +1,26 @@
+"""The places of a job of own code, beside the declared ones: where its occasions come from, and where files go."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from datagw.jobs import Job
+from datagw.jobs.words import OCCASION, WORK
+from datagw.pipelines.occasion import Occasion
+from datagw.pipelines.report import Report
+from datagw.pipelines.worker import Worker
+from datagw.publishing.world import World
+
+
+def with_own_code(world: World, job: Job, base: Path, *, payload: object = None, report: Report | None = None) -> World:
+    """The world with all places that a job names; the same world for a job that has no code of its own.
+
+    `base` is the folder of the job file, where modules and programs are looked for first; `payload` (whatever JSON can
+    hold) is handed to the code; `report` is filled with what the code has to show beyond receipts.
+    """
+    if job.work is None:
+        return world
+    worker = Worker.of(job, world, base, payload, Report() if report is None else report)
+    own = {OCCASION: Occasion.of(job, world.ledger, payload), WORK: worker}
+    return replace(world, gateways={**world.gateways, **own})
