@@ -80,6 +80,9 @@ class _Getting:
                     if now > before:
                         pauses, before = live.retries.pauses(), now
                     pause = next(pauses, None)
+                    if pause is None and self._gateway.each_alone:
+                        before = self._give_up(error)
+                        continue
                     if pause is None:
                         raise
                     pause = live.retries.heeding(pause, error.retry_after)
@@ -87,6 +90,12 @@ class _Getting:
                     wait(pause, live.fence)
         finally:
             self._forget_half()
+
+    def _give_up(self, error: Unavailable) -> tuple[int, int]:
+        """One file that cannot be had. The next ones are not waited for either, until one of them answers."""
+        self._forget_half()
+        self.found.append(self._gateway.placed(error, self._files[len(self.found)].path))
+        return len(self.found), 0
 
     def _go_on(self, session: Any) -> None:
         if self._half is not None:

@@ -61,6 +61,11 @@ class Hooks:
     def _translate(self, error: BaseException) -> GatewayError | None:
         raise NotImplementedError
 
+    @property
+    def each_alone(self) -> bool:
+        """Whether one file that does not answer says nothing of the others, as where each may be on another server."""
+        return False
+
     # ---- hooks that a driver writes if its protocol can
 
     def _rename(self, session: Any, source: str, target: str, replace: bool) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from datagw.errors import GatewayError
 from datagw.gateways.front.limits import Limiter
 from datagw.gateways.front.retries import RetryPolicy
 
@@ -35,4 +36,6 @@ class Live:
         self.hash_trusted: bool | None = None
         self.folders: set[str] = set()
         self.gaps: set[str] = set()
+        self.unseen: dict[str, GatewayError] = {}  # files that the last listing named, but could not look at
+        self.notes: list[str] = []  # what the last listing has to tell
         self.lanes: list[Gateway] = []

@@ -31,11 +31,12 @@ _STORED = {  # encodings that a server may claim of what simply is stored like t
 class Answer:
     """What a server answered to one question, redirects followed. The body is read, or the connection is closed."""
 
-    def __init__(self, response: Any, host: str, timeout: float, fence: Callable[[], None]) -> None:
+    def __init__(self, response: Any, url: str, host: str, timeout: float, fence: Callable[[], None]) -> None:
         self._response = response
         self._timeout = timeout
         self._fence = fence
         self._reads = False
+        self.url = url
         self.host = host
         self.status: int = response.status_code
         self.size = _number(self.header("Content-Length"))

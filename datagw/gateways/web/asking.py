@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from datagw.errors import GatewayError, Rejected
+from datagw.errors import GatewayError, Rejected, Unavailable
 from datagw.files import RemoteFile
 from datagw.gateways.web import refusals
 from datagw.gateways.web.answers import Answer
@@ -46,6 +46,7 @@ class Asking:
         self._warned: set[str] = set()
         self.query = query
         self.without_head: set[str] = set()
+        self.silent: set[str] = set()  # servers that gave no answer at all
         self.just_read: dict[str, tuple[RemoteFile, float]] = {}  # by path, with the monotonic time
 
     def close(self) -> None:
@@ -59,7 +60,7 @@ class Asking:
             response = self._send(method, url, host, headers)
             target = response.headers.get("Location") if response.status_code in _REDIRECTS else None
             if target is None:
-                return Answer(response, host, self._timeout, self._fence)
+                return Answer(response, url, host, self._timeout, self._fence)
             response.close()
             url = self._followed(url, target, host)
         raise Rejected(f"{host_of(url)} leads on for ever: more than {_MOST_REDIRECTS} redirects")
@@ -84,6 +85,8 @@ class Asking:
             ours = self.speak(error, host)
             if ours is None:
                 raise
+            if isinstance(ours, Unavailable):
+                self.silent.add(host)
             raise ours from None  # its text and its causes hold the URL
 
     def _followed(self, url: str, target: str, host: str) -> str:
