@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datagw.ledger.lease import Held, Lease
     from datagw.ledger.ledger import Ledger
     from datagw.ledger.owner import Owner
-    from datagw.ledger.rows import Attempt, DayRow, FailureRow, Intent, MarkerRow, Receipt, Run
+    from datagw.ledger.rows import Attempt, DayRow, FailureRow, Intent, MarkerRow, Receipt, Registration, Result, Run
 
 __all__ = [
     "Attempt",
@@ -28,6 +28,8 @@ __all__ = [
     "MarkerRow",
     "Owner",
     "Receipt",
+    "Registration",
+    "Result",
     "Run",
 ]
 

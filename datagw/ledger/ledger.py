@@ -17,7 +17,9 @@ from datagw.ledger.engine import make_engine
 from datagw.ledger.intents import Intents
 from datagw.ledger.leases import Leases
 from datagw.ledger.memory import Positions, Sightings
+from datagw.ledger.outcomes import Outcomes
 from datagw.ledger.receipts import Receipts
+from datagw.ledger.registrations import Registrations
 from datagw.ledger.runs import Runs
 from datagw.ledger.schema import bring_up_to_date
 from datagw.ledger.tables import meta
@@ -26,7 +28,21 @@ from datagw.ledger.url import parse, shown
 from datagw.ledger.views import Views
 
 
-class Ledger(Runs, Leases, Receipts, Intents, Days, Markers, Sightings, Positions, Attempts, Taken, Views):
+class Ledger(
+    Runs,
+    Leases,
+    Receipts,
+    Intents,
+    Days,
+    Markers,
+    Sightings,
+    Positions,
+    Attempts,
+    Taken,
+    Registrations,
+    Outcomes,
+    Views,
+):
     """The database of what was done. Each call is one transaction; any may raise LedgerError.
 
     Calls that take a lease are fenced by it: in the same transaction it is made sure that the lease still is ours,

@@ -15,6 +15,7 @@ RunState = Literal["running", "done", "failed", "partly", "cancelled", "lost"]
 DayState = Literal["published", "empty", "failed", "unfinished", "missing"]
 Verification = Literal["hash", "readback", "size", "accepted"]
 PartKind = Literal["part", "aside", "old"]
+ResultState = Literal["done", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,4 +143,45 @@ class Attempt:
     gateway: str
     count: int
     error: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """A file that own code has told of: what is known of its content, or what went wrong with it."""
+
+    job: str
+    day: date | None
+    name: str
+    size: int | None = None
+    sha256: str | None = None
+    sha1: str | None = None
+    etag: str | None = None
+    modified: str | None = None
+    error: str | None = None
+    at: datetime
+    run: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a function of own code has come to: as a whole (`item` is -1), or for one item of a list.
+
+    `occasion` tells what it was called for, `fingerprint` how it was written; `node` is `""` for all functions
+    together. `output` is what it returned, as JSON; None where it is not kept. `items` counts those of a list.
+    """
+
+    job: str
+    occasion: str
+    day: date | None
+    run: str
+    node: str
+    item: int = -1
+    state: ResultState
+    fingerprint: str = ""
+    items: int | None = None
+    output: str | None = None
+    error: str | None = None
+    seconds: float = 0.0
+    tries: int = 0
     at: datetime

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 from datagw.ledger.owner import Owner
 from datagw.ledger.rows import FailureRow, Run, RunState
 from datagw.ledger.store import Store, upsert
-from datagw.ledger.tables import attempts, failures, runs
+from datagw.ledger.tables import attempts, failures, results, runs
 
 
 class Runs(Store):
@@ -71,8 +71,9 @@ class Runs(Store):
             return [FailureRow(*row) for row in found]
 
     def purge(self, before: datetime) -> int:
-        """Runs that ended, and failures and attempts, before that moment are forgotten, how many; never receipts."""
-        old = (runs, runs.c.ended), (failures, failures.c.at), (attempts, attempts.c.at)
+        """Runs that ended, failures, attempts and results from before that are forgotten, how many; no receipts."""
+        dated = (failures, attempts, results)
+        old = ((runs, runs.c.ended), *((table, table.c.at) for table in dated))
         with self.writing() as connection:
             return sum(connection.execute(delete(table).where(moment < before)).rowcount for table, moment in old)
 

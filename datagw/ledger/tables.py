@@ -12,7 +12,7 @@ from datagw.ledger.columns import Day, Message, Moment, PathText
 
 SCHEMA = "datagw"  # on PostgreSQL
 VERSION_TABLE = "datagw_version"
-VERSION = "0002"  # the newest migration
+VERSION = "0003"  # the newest migration
 
 metadata = MetaData()
 
@@ -184,4 +184,45 @@ positions = Table(
     Column("job", Text, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),  # JSON
+)
+
+registrations = Table(
+    "registrations",
+    metadata,
+    Column("id", _row_id, primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("hash", Text, nullable=False),  # of name
+    Column("day", Day, nullable=False),
+    Column("name", PathText, nullable=False),
+    Column("size", BigInteger),
+    Column("sha256", Text),
+    Column("sha1", Text),
+    Column("etag", PathText),
+    Column("modified", Text),
+    Column("error", Message),
+    Column("at", Moment, nullable=False),
+    Column("run", Text, nullable=False),
+    Index("registrations_by_name", "job", "hash"),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("id", _row_id, primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("occasion", Text, nullable=False),  # a short hash of what the functions were called for
+    Column("day", Day, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("node", Text, nullable=False),  # "" for the graph as a whole
+    Column("item", BigInteger, nullable=False),  # -1 for the node as a whole
+    Column("state", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),  # of the node as it was
+    Column("items", BigInteger),
+    Column("output", Text),  # JSON
+    Column("error", Message),
+    Column("seconds", Float(53), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("results_by_occasion", "job", "occasion", "node", "item"),
+    Index("results_by_run", "run"),
 )
