@@ -7,18 +7,27 @@ from typing import Literal
 
 from datagw.publishing.results import DayResult
 
+StateOfNode = Literal["done", "failed", "skipped"]
+_WORST_FIRST = ("failed", "skipped", "done")
+
 
 @dataclass(slots=True)
 class NodeResult:
-    """What became of one function of a graph; `items` counts those of `each`, `tries` how often it was called."""
+    """What became of one function; `items` counts those of `each`, or of a list, `tries` how often it was called.
+
+    `output` is what it returned, if that is a small JSON object, without secrets; `resumed` says that an earlier run
+    had done it.
+    """
 
     name: str
-    state: Literal["done", "failed", "skipped"]
+    state: StateOfNode
     seconds: float = 0.0
     tries: int = 0
     items: int = 0
     failed_items: int = 0
     error: str | None = None
+    output: dict[str, object] | None = None
+    resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +42,38 @@ class Registered:
 
 @dataclass(slots=True)
 class Report:
-    """Filled while own code runs. `metadata` holds plain JSON values."""
+    """Filled while own code runs. `metadata` holds plain JSON values. No text in it has a secret."""
 
     nodes: list[NodeResult] = field(default_factory=list[NodeResult])
     registered: list[Registered] = field(default_factory=list[Registered])
     delivered: list[DayResult] = field(default_factory=list[DayResult])
     metadata: dict[str, object] = field(default_factory=dict[str, object])
+
+    def add(self, node: NodeResult) -> None:
+        """One more result of a node; where code is called for each file, the results of a node become one."""
+        for known in self.nodes:
+            if known.name == node.name:
+                _join(known, node)
+                return
+        self.nodes.append(node)
+
+    @property
+    def did_something(self) -> bool:
+        """Whether anything was done that stays: a file registered or published, a node or an item of it done."""
+        return (
+            any(one.error is None for one in self.registered)
+            or any(day.published_something for day in self.delivered)
+            or any(node.state == "done" or node.items > node.failed_items for node in self.nodes)
+        )
+
+
+def _join(known: NodeResult, new: NodeResult) -> None:
+    states: list[StateOfNode] = [known.state, new.state]
+    known.state = min(states, key=_WORST_FIRST.index)
+    known.seconds += new.seconds
+    known.tries += new.tries
+    known.items += new.items
+    known.failed_items += new.failed_items
+    known.error = known.error or new.error
+    known.output = new.output or known.output
+    known.resumed = known.resumed and new.resumed
