@@ -2,7 +2,8 @@
 
 Callers use the verbs (`ls` `stat` `get` `put` `rm` `rename` `check`, and their `…_many`), which are final. A driver
 writes the hooks (`_session` `_ls` `_stat` `_read` `_write` `_rm` `_mkdir` `_rmdir` `_translate`) and those of the
-optional ones that its protocol knows (`_rename` `_hash` `_sync`, and batches of its own where it can pipeline).
+optional ones that its protocol knows (`_rename` `_hash` `_sync`, and batches of its own where it can pipeline). A place
+that knows no rename publishes in one request: its driver writes `_publish` in the place of `_write` and `_rename`.
 A hook gets paths relative to the root, already safe; `full` makes the native one.
 """
 
@@ -18,8 +19,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 from typing_extensions import override
 
 from datagw.errors import ConfigError, DatagwError, Denied, GatewayError, NotFound, Rejected, Unavailable
-from datagw.files import RemoteFile, StagedFile, join, parent, part_name, safe_path
-from datagw.gateways.front import getting, proving, sending
+from datagw.files import RemoteFile, StagedFile, join, parent, safe_path
+from datagw.gateways.front import getting, proving, publishing, sending
 from datagw.gateways.front.hooks import Hooks
 from datagw.gateways.front.limits import Limiter
 from datagw.gateways.front.live import Live, Session
@@ -47,6 +48,8 @@ class Gateway(BaseModel, Hooks):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
 
     type: ClassVar[str]
+    shows: ClassVar[bool] = True
+    """Whether what was published can be seen again; a place that only takes files (mail, a topic) says False."""
 
     root: str = Field(default="", description="Folder that all paths of this gateway start at; it must exist.")
     timeout: float = Field(
@@ -129,6 +132,11 @@ class Gateway(BaseModel, Hooks):
         """Whether the driver wrote the optional hook, or the batch of it, as in `can("rename")`."""
         names = [name for name in (f"_{hook}", f"_{hook}_many") if hasattr(Hooks, name)]
         return any(getattr(cls, name) is not getattr(Hooks, name) for name in names)
+
+    @property
+    def in_one_request(self) -> bool:
+        """Whether files are published here by `publish`, because the place knows no rename."""
+        return self.can("publish") and not self.can("rename")
 
     def link(self, path: str) -> str:
         """Where a person finds `path`: a URL if the protocol has one, else `gateway:path`."""
@@ -217,8 +225,16 @@ class Gateway(BaseModel, Hooks):
         return sending.send(self, uploads, sync=sync)
 
     @final
+    def publish(self, uploads: Sequence[Upload]) -> Iterator[Sent]:
+        """Uploads to their final names, in one request each; as each is done or has failed, in any order.
+
+        A `Sent` has `published` then; `verify` says whether it is known to be equal.
+        """
+        return publishing.publish(self, uploads)
+
+    @final
     def verify(self, sent: Sequence[Sent], strength: str) -> list[str | GatewayError]:
-        """How each part is known to be equal to what was sent: `hash`, `readback`, `size`; or what is wrong with it."""
+        """How each part, or what was published, is known to be equal: `hash` `readback` `size` `accepted`; or an error."""
         return proving.verify(self, sent, strength)
 
     @final
@@ -236,17 +252,11 @@ class Gateway(BaseModel, Hooks):
 
     @final
     def put(self, content: bytes, path: str, *, replace: bool = True, part: str | None = None) -> None:
-        """Publishes a few bytes (a marker): part, verify, rename. `part` is a name that the caller remembers."""
-        final_path = safe_path(path)
-        upload = Upload(content, part or part_name(f"bytes:{content.hex()}", final_path), final_path)
-        (sent,) = self.send([upload])
-        proof: str | GatewayError = sent.error or self.verify([sent], "content")[0]
-        if isinstance(proof, GatewayError):
-            raise proof
-        (error,) = self.rename_many([Rename(upload.part, final_path, replace)])
-        if error is not None:
-            self.rm(upload.part)
-            raise error
+        """Publishes a few bytes (a marker): part, verify, rename. `part` is a name that the caller remembers.
+
+        At a place that knows no rename: one request, and a comparison. Rejected where `replace` keeps what is there.
+        """
+        publishing.put(self, content, safe_path(path), replace=replace, part=part)
 
     @final
     def rm(self, path: str) -> None:

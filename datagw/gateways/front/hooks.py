@@ -80,7 +80,11 @@ class Hooks:
     def _publish(self, session: Any, reading: Reading) -> Published:
         """Publishes in one request under `reading.final`, all of it or nothing, for places that know no rename.
 
-        `reading.blocks` is the content, in one pass; `reading.sha256` is told afterwards.
+        `reading.blocks` is the content, to be read to its end (or `reading.whole`, a path); `reading.sha256` is told
+        afterwards. Where `reading.replace` is False and something stands there: Rejected, in the same request if the
+        place can. A driver that can go on with a large upload in a later run has what it wanted remembered in
+        `reading.note`, and says so by `reading.keep_note`. Unavailable when raised concerns the place; a
+        `_publish_many` that yields it says that only this file got no answer, and the others go on.
         """
         raise self._cannot("publish in one request")
 

@@ -20,11 +20,35 @@ if TYPE_CHECKING:
 def verify(gateway: Gateway, sent: Sequence[Sent], strength: str) -> list[str | GatewayError]:
     """`hash`, `readback` or (where `strength` is `size`) `size` for each part, or what is wrong with it.
 
-    A hash by the place that differs, or that it does not give, leads to a readback: only that can condemn a part.
+    A hash by the place that differs, or that it does not give, leads to a readback: only that can condemn a part. What
+    was published in one request is known by what the place said of it then, else compared under its final name.
     """
+    if all(one.published is None for one in sent):
+        return _verify(gateway, sent, strength)
+    proofs: list[str | GatewayError] = [_said(gateway, one) or "" for one in sent]
+    doubtful = [at for at, proof in enumerate(proofs) if proof == ""]
+    for at, proof in zip(doubtful, _verify(gateway, [sent[at] for at in doubtful], strength), strict=True):
+        proofs[at] = proof
+    return proofs
+
+
+def _said(gateway: Gateway, sent: Sent) -> str | GatewayError | None:
+    """What the place itself has proven, or has told to be wrong."""
+    if sent.published is None or sent.published.proof == "accepted":
+        return None if sent.published is None else "accepted"
+    size = sent.published.file.size
+    if size != sent.upload.size:
+        message = f"stands there with {size} bytes instead of {sent.upload.size}"
+        return Unavailable(message, path=sent.upload.final, gateway=gateway.name)
+    return sent.published.proof
+
+
+def _verify(gateway: Gateway, sent: Sequence[Sent], strength: str) -> list[str | GatewayError]:
+    if not sent:
+        return []
     if strength == "size":
         return _by_size(gateway, sent)
-    files = [RemoteFile(one.upload.part, one.upload.size) for one in sent]
+    files = [_stands(one) for one in sent]
     computed = gateway.attempt(None, lambda s: gateway._hash(s, files)) if gateway.can("hash") else [None] * len(files)
     proofs: list[str | GatewayError] = []
     doubtful: list[int] = []
@@ -43,12 +67,13 @@ def hashes(gateway: Gateway, files: Sequence[RemoteFile], *, probe: bool) -> lis
     """The SHA-256 of files that stand on the place, and how it is known.
 
     The place's own hashes count only once it has hashed a fresh part of ours rightly in this session: a shell may see
-    another tree than the protocol does. `probe` allows to write one for that.
+    another tree than the protocol does. `probe` allows to write one for that; a place that publishes in one request has
+    no shell, and needs none.
     """
     if not files:
         return []
     computed: list[str | None] = [None] * len(files)
-    if gateway.can("hash") and (_trusted(gateway) if probe else gateway.live.hash_trusted):
+    if gateway.can("hash") and (_trusted(gateway) if probe or gateway.in_one_request else gateway.live.hash_trusted):
         computed = gateway.attempt(None, lambda s: gateway._hash(s, files))
     doubtful = [at for at, found in enumerate(computed) if found is None]
     found: list[tuple[str, str] | GatewayError] = [(one or "", "hash") for one in computed]
@@ -64,6 +89,8 @@ def probe_name() -> str:
 
 def _trusted(gateway: Gateway) -> bool:
     live = gateway.live
+    if live.hash_trusted is None and gateway.in_one_request:
+        live.hash_trusted = True
     if live.hash_trusted is None:
         content = secrets.token_bytes(64)
         upload = Upload(content, probe_name(), "")
@@ -79,9 +106,14 @@ def _trusted(gateway: Gateway) -> bool:
     return live.hash_trusted
 
 
+def _stands(sent: Sent) -> RemoteFile:
+    """The file that is to be compared: the part, or what was published."""
+    return RemoteFile(sent.upload.part, sent.upload.size) if sent.published is None else sent.published.file
+
+
 def _by_size(gateway: Gateway, sent: Sequence[Sent]) -> list[str | GatewayError]:
     proofs: list[str | GatewayError] = []
-    for one, found in zip(sent, gateway.stat_many([one.upload.part for one in sent]), strict=True):
+    for one, found in zip(sent, gateway.stat_many([_stands(one).path for one in sent]), strict=True):
         if isinstance(found, GatewayError):
             proofs.append(found)
         elif found.size != one.upload.size:

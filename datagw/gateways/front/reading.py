@@ -48,6 +48,8 @@ class Upload:
     """A wish: this content, under this part name, to become `final`.
 
     `content` is a file in hand, or the bytes themselves (markers). `resume` says that a part may be there already.
+    For places that publish in one request: with `replace = False` what stands at `final` is kept, and the upload
+    Rejected; `note` is what an earlier, interrupted try of this very version wanted remembered, `keep` remembers.
     """
 
     content: StagedFile | bytes
@@ -57,6 +59,9 @@ class Upload:
     mode: int | None = None
     resume: bool = False
     day: date | None = None
+    replace: bool = True
+    note: str | None = None
+    keep: Callable[[str | None], None] | None = None
 
     @property
     def size(self) -> int:
@@ -66,12 +71,18 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of an upload: its SHA-256 and the bytes that moved, or the error that ended it."""
+    """What became of an upload: its SHA-256 and the bytes that moved, or the error that ended it.
+
+    `published` is what the place said where it publishes in one request; `alone` says that an outage concerned this
+    file and no other.
+    """
 
     upload: Upload
     sha256: str = ""
     moved: int = 0
     error: GatewayError | None = None
+    published: Published | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +98,10 @@ class Published:
 
 
 class Reading:
-    """The one pass over an upload's content; the driver takes `blocks` and writes them to `part` from `offset` on."""
+    """The one pass over an upload's content; the driver takes `blocks` and writes them to `part` from `offset` on.
+
+    A driver whose client tries again by itself may take `blocks` again from the beginning.
+    """
 
     def __init__(self, upload: Upload, pulse: Callable[[int], None]) -> None:
         self.upload = upload
@@ -96,16 +110,22 @@ class Reading:
         self.size = upload.size
         self.mtime_ns = upload.mtime_ns
         self.mode = upload.mode
+        self.day = upload.day
+        self.replace = upload.replace
+        self.note = upload.note
         self.offset = 0
+        self.complete = False
         self._pulse = pulse
-        self._hash = hashlib.sha256()
+        self._prefix = self._hash = hashlib.sha256()
+        self._known: str | None = None
 
     def hash_prefix(self, length: int) -> str:
         """Takes the first `length` bytes as sent before; returns their SHA-256. `blocks` then begins behind them."""
+        self._prefix = self._hash = hashlib.sha256()
         for block in self._content(0, length):
-            self._hash.update(block)
+            self._prefix.update(block)
         self.offset = length
-        return self._hash.hexdigest()
+        return self._prefix.hexdigest()
 
     def tail_sha256(self, length: int) -> str:
         """The SHA-256 of the last `length` bytes before `offset`."""
@@ -116,23 +136,48 @@ class Reading:
 
     def forget_prefix(self) -> None:
         """Starts again from the first byte."""
-        self._hash = hashlib.sha256()
+        self._prefix = self._hash = hashlib.sha256()
         self.offset = 0
+
+    def keep_note(self, note: str | None) -> None:
+        """Remembers how a later run can go on with this upload (None: it cannot): the next one has it as `note`.
+
+        A large file only: each note is a transaction of the ledger. May be called from any thread.
+        """
+        self.note = note
+        if self.upload.keep is not None:
+            self.upload.keep(note)
+
+    @contextlib.contextmanager
+    def whole(self) -> Generator[Path]:
+        """The file in hand itself, hashed, for places that take a path; Changed if it is another before or after."""
+        content = self.upload.content
+        if isinstance(content, bytes):
+            raise TypeError(f"{self.final}: these are bytes, and no file")
+        if content.sha256 is None:
+            for _ in self.blocks(_BLOCK):
+                pass
+        self._known, self.complete = content.sha256, True
+        with open_unchanged(content):
+            yield content.local
 
     def blocks(self, size: int) -> Iterator[Block]:
         """The content from `offset` on in blocks of `size` bytes; raises Changed if it is not what was planned."""
         large = self.size - self.offset >= _INLINE
+        self._hash = self._prefix.copy()
+        self.complete = False
         with self._opened() as content:
             found = self._ahead(content, size) if large else self._here(content, size)
             with contextlib.closing(found):
                 for block in found:
                     self._pulse(len(block))
                     yield block
+        self.complete = True
 
     @property
     def sha256(self) -> str:
-        """Of the whole content, once `blocks` has ended."""
-        return self._hash.hexdigest()
+        """Of the whole content, once `blocks` has ended, or while `whole` lasts."""
+        return self._known or self._hash.hexdigest()
 
     def _content(self, start: int, end: int) -> Iterator[bytes]:
         with self._opened() as content:

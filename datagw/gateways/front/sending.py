@@ -65,6 +65,7 @@ def _send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterato
             if pause is None:
                 refused.extend(Sent(upload, error=error) for upload in todo.values())
                 break
+            pause = live.retries.heeding(pause, error.retry_after)
             gateway.tell_retry(error, pause)
             wait(pause, live.fence)
             again = True
@@ -185,6 +186,7 @@ def _each(
             if pause is None:
                 outcomes.extend([error] * (len(items) - len(outcomes)))
                 break
+            pause = live.retries.heeding(pause, error.retry_after)
             gateway.tell_retry(error, pause)
             wait(pause, live.fence)
             gone.update(_vanished(gateway, items, len(outcomes), vanishing))
