@@ -11,22 +11,28 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import copy
 from dataclasses import dataclass, field
+from datetime import date
 
 from typing_extensions import override
 
 from datagw.assets.gathering import Gathering
+from datagw.pipelines.report import Report
 from datagw.publishing.results import DayResult
 from datagw.publishing.world import NoProgress, Progress
 
 
 @dataclass
 class Onlooker:
-    """What a run is given by whoever watches it, and what it leaves to them: results, and the error that ended it."""
+    """What a run is given by whoever watches it, and what it leaves to them.
+
+    That is its results, what own code reported of each day, and the error that ended it.
+    """
 
     progress: Progress = field(default_factory=NoProgress)
     should_abort: Callable[[], bool] = lambda: False
     log: logging.Logger | None = None
     results: list[DayResult] = field(default_factory=list)
+    reports: dict[date | None, Report] = field(default_factory=dict)
     error: BaseException | None = None
 
 

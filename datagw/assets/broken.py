@@ -12,10 +12,15 @@ from datagw.errors import printable
 _NO_NAME = re.compile(r"[^A-Za-z0-9_]")
 
 
+def broken_key(name: str) -> AssetKey:
+    """The asset that stands for a job that cannot run."""
+    return AssetKey([printable(name), "broken"])
+
+
 def broken_job(name: str, problems: Iterable[object]) -> AssetSpec:
     """The stand-in of a job that cannot run, with its mistakes."""
     return _broken(
-        AssetKey([printable(name), "broken"]),
+        broken_key(name),
         _NO_NAME.sub("_", name),
         f"Job `{name}`, which cannot run as it is written",
         problems,

@@ -10,12 +10,13 @@ from dagster import (
     AssetCheckKey,
     AssetCheckSeverity,
     AssetCheckSpec,
+    AssetKey,
     DagsterInstance,
 )
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from datagw.assets.calendars import drawn
-from datagw.assets.names import copy_key
+from datagw.assets.shape import made_by
 from datagw.jobs import Job
 from datagw.publishing.calendar import CalendarDay, described, missing_days
 from datagw.publishing.days import calendar_of
@@ -32,7 +33,7 @@ def checks_of(job: Job) -> list[AssetCheckSpec]:
         return []
     which = "weekday" if job.expect == "weekdays" else "day"
     text = f"Each {which} since the first one is at the source, or has been published"
-    return [AssetCheckSpec(NO_MISSING_DAYS, asset=copy_key(job.name, copy.name), description=text) for copy in job.to]
+    return [AssetCheckSpec(NO_MISSING_DAYS, asset=key, description=text) for key in made_by(job)]
 
 
 def evaluations(job: Job, days: Sequence[CalendarDay], keys: Collection[AssetCheckKey]) -> list[AssetCheckEvaluation]:
@@ -42,7 +43,9 @@ def evaluations(job: Job, days: Sequence[CalendarDay], keys: Collection[AssetChe
     """
     if not days or any(one.state == "unknown" for one in days):
         return []
-    return [_evaluation(job, days, spec.asset_key.path[-1]) for spec in checks_of(job) if spec.key in keys]
+    copies = made_by(job)
+    checked = [spec.asset_key for spec in checks_of(job) if spec.key in keys]
+    return [_evaluation(job, days, key, copies[key]) for key in checked]
 
 
 def changed_evaluations(
@@ -61,12 +64,12 @@ def changed_evaluations(
     ]
 
 
-def _evaluation(job: Job, days: Sequence[CalendarDay], copy: str) -> AssetCheckEvaluation:
+def _evaluation(job: Job, days: Sequence[CalendarDay], key: AssetKey, copy: str) -> AssetCheckEvaluation:
     missing = missing_days(job, days, copy)
     noun = "day is" if len(missing) == 1 else "days are"
     text = f"{len(missing):,} {noun} missing: {described(missing, _ALL)}" if missing else "no day is missing"
     return AssetCheckEvaluation(
-        asset_key=copy_key(job.name, copy),
+        asset_key=key,
         check_name=NO_MISSING_DAYS,
         passed=not missing,
         severity=AssetCheckSeverity.WARN,

@@ -14,7 +14,8 @@ from dagster import AssetExecutionContext, AssetMaterialization, DagsterInstance
 
 from datagw.assets.days import PARTITION_TAG, RANGE_START_TAG
 from datagw.assets.metadata import link
-from datagw.assets.names import copy_key, plain
+from datagw.assets.names import plain
+from datagw.assets.shape import made_by
 from datagw.assets.unplanned import plan_again
 from datagw.jobs import Job
 from datagw.publishing.results import DayResult, FileRow
@@ -57,17 +58,12 @@ def materialize_files(context: AssetExecutionContext, job: Job, done: DayResult)
     failed = {(one.copy, _relative(base, one.source)) for one in done.failures if one.source}
     proven = {(name, _relative(base, row.source)): row for name, copy in done.copies.items() for row in copy.rows}
     _add(context.instance, job, (key_of(path) for _, path in [*proven, *failed]))
-    for (name, path), row in proven.items():
-        context.log_event(
-            AssetMaterialization(
-                copy_key(job.name, name),
-                partition=key_of(path),
-                metadata=_metadata(row),
-                tags={"dagster/data_version": row.sha256},
-            )
-        )
-    for name, path in sorted(failed):
-        plan_again(context, copy_key(job.name, name), key_of(path), context.run.run_id)
+    for key, copy in made_by(job).items():
+        for path, row in ((path, row) for (name, path), row in proven.items() if name == copy):
+            version = {"dagster/data_version": row.sha256}
+            context.log_event(AssetMaterialization(key, partition=key_of(path), metadata=_metadata(row), tags=version))
+        for path in sorted(path for name, path in failed if name == copy):
+            plan_again(context, key, key_of(path), context.run.run_id)
 
 
 def _metadata(row: FileRow) -> dict[str, Any]:

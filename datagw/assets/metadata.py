@@ -7,7 +7,9 @@ from typing import Any
 
 from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
 
+from datagw.assets.names import WORK_NAME
 from datagw.errors import printable
+from datagw.jobs import Job
 from datagw.publishing.results import CopyResult, DayResult, FileRow
 
 _LONGEST = 8_000  # characters of a failure's text; the ledger has it all
@@ -60,23 +62,23 @@ def link(where: str) -> MetadataValue:
     return MetadataValue.url(where) if where.startswith(_LINKS) else MetadataValue.text(where)
 
 
-def failure_text(job: str, done: Sequence[DayResult]) -> str:
+def failure_text(job: Job, done: Sequence[DayResult]) -> str:
     """One line for each failed file: day, copy, file, and what to do; cut at a length that a page can show."""
     failed = [day for day in done if day.state == "failed"]
-    found = [failure for day in failed for failure in _failures(day)]
+    found = [failure for day in failed for failure in _failures(job, day)]
     where = f" in {len(failed)} of {len(done)} days" if done[0].day else ""
-    text = f"{job}: {len(found)} failed{where}\n" + "\n".join(map(_line, found))
+    text = f"{job.name}: {len(found)} failed{where}\n" + "\n".join(map(_line, found))
     if len(text) > _LONGEST:
         text = text[:_LONGEST].rpartition("\n")[0]
         left = len(found) - text.count("\n")
-        text += f"\n… and {left} more: `datagw history {job}` has them all"
+        text += f"\n… and {left} more: `datagw history {job.name}` has them all"
     return text
 
 
-def of_failure(done: Sequence[DayResult]) -> dict[str, Any]:
+def of_failure(job: Job, done: Sequence[DayResult]) -> dict[str, Any]:
     """The metadata of a failed run: how much failed, and where."""
     failed = [day for day in done if day.state == "failed"]
-    found = [failure for day in failed for failure in _failures(day)]
+    found = [failure for day in failed for failure in _failures(job, day)]
     rows = [TableRecord(dict(zip(("day", "copy", "file", "error"), one, strict=True))) for one in found[:_MOST_ROWS]]
     return {
         "failed_days": len(failed),
@@ -91,13 +93,18 @@ def _line(failure: tuple[str, str, str, str]) -> str:
     return f"{known}: {error}" if known else error
 
 
-def _failures(day: DayResult) -> Iterable[tuple[str, str, str, str]]:
-    """Day, copy, file and error; `""` for what is not known."""
-    found = [(one.copy, printable(one.source), one.error) for one in day.failures]
+def _failures(job: Job, day: DayResult) -> Iterable[tuple[str, str, str, str]]:
+    """Day, copy, file and error; `""` for what is not known, or says nothing: own code is no copy."""
+    copies = {} if job.work is None else {WORK_NAME: ""}
+    found = [
+        (copies.get(one.copy, one.copy), printable(one.source) if job.watches else "", one.error)
+        for one in day.failures
+    ]
     if day.error is not None:
         found.append(("", "", day.error))
     if not found:
-        found = [(name, "", "failed; the log says why") for name, copy in day.copies.items() if copy.state == "failed"]
+        names = [copies.get(name, name) for name, copy in day.copies.items() if copy.state == "failed"]
+        found = [(name, "", "failed; the log says why") for name in names]
     return [(day.label, copy, file, printable(error)[:_LONGEST_LINE]) for copy, file, error in found]
 
 

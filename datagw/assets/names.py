@@ -8,7 +8,10 @@ from collections.abc import Iterable
 
 from dagster import AssetKey
 
+from datagw.jobs import Job
+
 STAGING = "staging"  # the IO manager's resource key
+WORK_NAME = "work"  # of the asset that stands for own code, and of the copy that says what it has taken
 JOB_TAG = "datagw/job"
 ASSET_JOB = "__ASSET_JOB"  # the one job of Dagster's that holds all assets
 DUE_TAG = "datagw/due"  # what was due when a run was asked for
@@ -32,9 +35,9 @@ def copy_key(job: str, copy: str) -> AssetKey:
     return AssetKey([job, copy])
 
 
-def op_name(job: str) -> str:
-    """The step that publishes a job's copies."""
-    return f"publish_{plain(job)}"
+def op_name(job: Job) -> str:
+    """The step that publishes a job's copies, or runs its own code."""
+    return f"{'run' if job.work else 'publish'}_{plain(job.name)}"
 
 
 def switch_name(job: str) -> str:

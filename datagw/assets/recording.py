@@ -16,6 +16,7 @@ from datagw.assets import metadata
 from datagw.assets.calendars import of_calendar
 from datagw.assets.checks import evaluations
 from datagw.assets.names import copy_key
+from datagw.assets.shape import made_by
 from datagw.jobs import Job
 from datagw.publishing.calendar import CalendarDay
 from datagw.publishing.results import DayResult
@@ -44,11 +45,10 @@ def tell(
     context: AssetExecutionContext, job: Job, last: DayResult, calendar: Sequence[CalendarDay]
 ) -> list[AssetCheckResult]:
     """The calendar as an observation of those copies that no materialization carried it to; what the checks hear."""
-    for copy in job.to if calendar else ():
-        key = copy_key(job.name, copy.name)
-        proven = copy.name in last.copies and last.copies[copy.name].proven
+    for key, name in made_by(job).items() if calendar else ():
+        proven = name in last.copies and last.copies[name].proven
         if key in context.selected_asset_keys and not proven:
-            found = of_calendar(job, calendar, copy.name)
+            found = of_calendar(job, calendar, name)
             context.log_event(AssetObservation(key, partition=last.label, metadata=found))
     return results_of(context, job, calendar)
 

@@ -22,11 +22,12 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run_iterator
 
 from datagw.assets.attending import Onlooker, watched_by
-from datagw.assets.copies import Wishes
 from datagw.assets.days import Days, partitions_of, ranges
 from datagw.assets.graph import assets_of, resources_of
-from datagw.assets.names import copy_key, op_name
+from datagw.assets.names import op_name
 from datagw.assets.runs import owner_tag, remote_origin, report_left_behind, tags_of_run
+from datagw.assets.shape import made_by
+from datagw.assets.wishes import Wishes
 from datagw.errors import ConfigError, DatagwError
 from datagw.jobs import Job, JobFile
 from datagw.jobs.state import ledger_url
@@ -122,12 +123,11 @@ def _prepared(
 def _create(
     definition: JobDefinition, job: Job, part: Days | None, wishes: dict[str, Any], instance: DagsterInstance
 ) -> DagsterRun:
-    keys = {copy_key(job.name, copy.name) for copy in job.to}
     return instance.create_run_for_job(
         definition,
-        run_config={"ops": {op_name(job.name): {"config": wishes}}} if wishes else {},
+        run_config={"ops": {op_name(job): {"config": wishes}}} if wishes else {},
         tags=tags_of_run(job) | owner_tag() | (part.tags if part else {}),
-        asset_selection=keys,
+        asset_selection={*made_by(job)},
         remote_job_origin=remote_origin(definition.name),
     )
 

@@ -46,7 +46,11 @@ class StagingIOManager(ConfigurableIOManager):
     @override
     def load_input(self, context: InputContext) -> Staging:
         days = tuple(context.asset_partition_keys) if context.has_asset_partitions else None
-        return Staging(self._folder(context.step_context.run_id), days)
+        return self.staging(context.step_context.run_id, days)
+
+    def staging(self, run_id: str, days: tuple[str, ...] | None) -> Staging:
+        """The place of a run, and the days that it was asked for; for steps that have no source to load."""
+        return Staging(self._folder(run_id), days)
 
     @override
     def handle_output(self, context: OutputContext, obj: object) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dagster import AssetExecutionContext, AssetKey, DagsterEvent
 from dagster._core.events import AssetMaterializationPlannedData
 
-from datagw.assets.names import copy_key
+from datagw.assets.shape import made_by
 from datagw.jobs import Job
 from datagw.publishing.results import DayResult
 
@@ -23,12 +23,9 @@ _NEITHER = ("missing", "waiting", "unfinished")
 
 
 def take_back(context: AssetExecutionContext, job: Job, done: Sequence[DayResult]) -> None:
-    """Takes back Dagster's plan of each (copy, day) that is neither published nor failed. Said before the run fails."""
-    for copy in job.to:
-        states = {
-            day.label: day.copies[copy.name].state if copy.name in day.copies else day.state for day in done if day.day
-        }
-        key = copy_key(job.name, copy.name)
+    """Takes back Dagster's plan of each (asset, day) neither published nor failed. Said before the run fails."""
+    for key, name in made_by(job).items():
+        states = {day.label: day.copies[name].state if name in day.copies else day.state for day in done if day.day}
         neither = [label for label, state in states.items() if state in _NEITHER]
         for label in neither:
             plan_again(context, key, label, NOBODY)

@@ -10,8 +10,9 @@ from typing import Any
 from dagster import DagsterInstance, DagsterRun, RunRequest, RunsFilter
 
 from datagw.assets.days import Days, asked_for, ranges
-from datagw.assets.names import DUE_TAG, JOB_TAG, copy_key, op_name
+from datagw.assets.names import DUE_TAG, JOB_TAG, op_name
 from datagw.assets.runs import tags_of_run
+from datagw.assets.shape import made_by
 from datagw.automation.memory import due_digest
 from datagw.automation.reasons import why_not
 from datagw.jobs import Job
@@ -134,7 +135,7 @@ def _request(job: Job, days: Days | None, plans: Sequence[DayPlan], before: _Tri
     Copies whose place does not answer are left out: the others need not fail with them.
     """
     lost = {name for plan in plans for name in plan.lost}
-    keys = [copy_key(job.name, copy.name) for copy in job.to if copy.name not in lost]
+    keys = [key for key, copy in made_by(job).items() if copy not in lost]
     return RunRequest(
         run_key=f"{job.name} {days or 'files'} {before.digest} {before.last}",
         run_config=run_config_of(job),
@@ -150,4 +151,4 @@ def run_config_of(job: Job) -> dict[str, Any]:
     """
     if job.dated or job.cron is not None:
         return {}
-    return {"ops": {op_name(job.name): {"config": {"patient": True}}}}
+    return {"ops": {op_name(job): {"config": {"patient": True}}}}

@@ -14,8 +14,9 @@ from dagster import (
     sensor,
 )
 
-from datagw.assets.names import copy_key, source_key
+from datagw.assets.names import source_key
 from datagw.assets.runs import report_left_behind
+from datagw.assets.shape import made_by
 from datagw.errors import DatagwError, printable
 from datagw.jobs import JobFile
 from datagw.jobs.state import ledger_exists, ledger_url
@@ -117,9 +118,9 @@ class _Turn:
 
         before = self.world.now() - self.jobfile.main.keep
         jobs = self.jobfile.jobs.values()
-        copies = [copy_key(job.name, copy.name) for job in jobs for copy in job.to]
+        copies = [key for job in jobs for key in made_by(job)]
         runs = forget_runs(self.instance, copies, before, _FORGETTING)
-        seen = forget_observations(self.instance, [source_key(job.name) for job in jobs], before)
+        seen = forget_observations(self.instance, [source_key(job.name) for job in jobs if job.watches], before)
         rows = self.world.ledger.purge(before)
         kept = f"{self.jobfile.main.keep.days} days"
         if runs or seen:

@@ -10,8 +10,8 @@ from dagster import AssetCheckEvaluation, AssetObservation, DagsterError
 
 from datagw.assets.checks import changed_evaluations
 from datagw.assets.graph import gateways_used
-from datagw.assets.names import copy_key
 from datagw.assets.runs import of_assets, report_left_behind
+from datagw.assets.shape import made_by
 from datagw.automation.due import Answer, Sight, answer
 from datagw.automation.instances import Context, Runs, log_of, runs_of
 from datagw.automation.ledgers import ledger_at
@@ -71,7 +71,7 @@ def _look(job: Job, world: World, runs: Runs) -> Sight:
     """The runs first: one that ends while the source is looked at has done what is not due any more."""
     unfinished = runs.unfinished()
     gone = report_left_behind(runs.instance, world.ledger, unfinished) if unfinished else []
-    mine = of_assets(unfinished, {copy_key(job.name, copy.name) for copy in job.to})
+    mine = of_assets(unfinished, made_by(job))
     found = survey(job, world, patient=True)
     known = set(found.found or ())
     if job.dated:

@@ -9,7 +9,8 @@ from dagster import (
     sensor,
 )
 
-from datagw.assets.names import copy_key, switch_name
+from datagw.assets.names import switch_name
+from datagw.assets.shape import made_by
 from datagw.automation.looking import tick
 from datagw.automation.memory import Memory
 from datagw.jobs import Job, JobFile
@@ -31,7 +32,7 @@ def sensor_of(jobfile: JobFile, job: Job) -> SensorDefinition:
 
     @sensor(
         name=switch_name(job.name),
-        asset_selection=AssetSelection.assets(*(copy_key(job.name, copy.name) for copy in job.to)),
+        asset_selection=AssetSelection.assets(*made_by(job)),
         minimum_interval_seconds=max(1, round(job.every.total_seconds())),
         default_status=DefaultSensorStatus.RUNNING,
         description=f"Looks for {_LOOKS_FOR[job.when].format(name=job.name)}, and has them published",

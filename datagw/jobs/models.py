@@ -111,6 +111,13 @@ class Work(_Model):
     secrets: dict[str, Secret] = Field(default_factory=dict[str, Secret])
     outputs: tuple[Copy, ...] = ()
 
+    @property
+    def code(self) -> str:
+        """What it runs, as it is written in the job file; of a graph its functions."""
+        if self.command is not None:
+            return " ".join(self.command.arguments)
+        return self.backend or ", ".join(node.run for node in self.nodes)
+
 
 class Job(_Model):
     """One table of the job file. `bandwidth` in bytes per second; `when` is one of four words, or a cron line.
