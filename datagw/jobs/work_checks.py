@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from graphlib import CycleError, TopologicalSorter
 
+from datagw.gateways.paths.notation import date_problem
 from datagw.jobs.checks import Draft
 from datagw.jobs.complaints import Complaint
 from datagw.jobs.problems import nearest_word
@@ -86,14 +87,10 @@ def _command(draft: Draft, *, watches: bool) -> Iterator[Complaint]:
         for found in _BRACED.finditer(argument):
             if found[0] in ("{{", "}}"):
                 continue
-            word = found[1]
-            if word is None or not (word in _WORDS or word.startswith("day:")):
-                known = "{file} {files} {out} {name} {stem} {suffix} {day:%Y-%m-%d}, and {{ for a brace"
-                yield Complaint(("run", "command", number), f"`{found[0]}` is not known; there are {known}")
-            elif word.startswith("day:") and not draft.pattern.dated:
-                yield Complaint(("run", "command", number), "the job has no days to fill into it")
+            if wrong := _placeholder(found, alone=argument == found[0], dated=draft.pattern.dated):
+                yield Complaint(("run", "command", number), *wrong)
             else:
-                used.add(word.partition(":")[0])
+                used.add(found[1].partition(":")[0])
     of_one = sorted(used & {"file", "name", "stem", "suffix"})
     if not watches and (of_one or "files" in used):
         yield Complaint(("run", "command"), f"{{{[*of_one, 'files'][0]}}} is for jobs with a source")
@@ -106,6 +103,20 @@ def _command(draft: Draft, *, watches: bool) -> Iterator[Complaint]:
         yield Complaint(("to",), "the command leaves nothing to publish: {out} is not among its arguments", advice)
     elif "out" in used and not draft.table.to and "to" not in draft.unsure:
         yield Complaint(("run", "command"), "what is left in {out} is published, but there is no `to`")
+
+
+def _placeholder(found: re.Match[str], *, alone: bool, dated: bool) -> tuple[str, ...]:
+    """What is wrong with a placeholder, `alone` in its argument or not, and what to write; nothing if it is right."""
+    word = found[1]
+    if word is None or not (word in _WORDS or word.startswith("day:")):
+        known = "{file} {files} {out} {name} {stem} {suffix} {day:%Y-%m-%d}, and {{ for a brace"
+        return (f"`{found[0]}` is not known; there are {known}",)
+    if word == "files" and not alone:
+        return "{files} stands alone: it becomes one argument for each file", '["script", "--", "{files}"]'
+    if not word.startswith("day:"):
+        return ()
+    wrong = date_problem(found[0]) if dated else "the job has no days to fill into it"
+    return (wrong,) if wrong else ()
 
 
 def _when(draft: Draft, *, watches: bool) -> Iterator[Complaint]:

@@ -75,6 +75,15 @@ def segments(pieces: list[Token]) -> tuple[tuple[tuple[Token, ...], ...], bool]:
     return tuple(found), tree
 
 
+def date_problem(text: str) -> str:
+    """What is wrong with a day that is to be filled in, as in `{day:%Y-%m-%d}`; nothing if it is right."""
+    try:
+        tokens(text, codes="".join(CODES))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def escape(text: str) -> str:
     """`text` written so that every character of it stands for itself."""
     return re.sub(r"[*?\[]", r"[\g<0>]", text.replace("%", "%%").replace("{", "{{").replace("}", "}}"))

@@ -96,7 +96,7 @@ class Template:
         return [token for level in self.levels for token in level]
 
     def _name(self, level: tuple[Token, ...], name: str, day: date | None, first_seen: date | None) -> str:
-        stem, suffix = _split(name)
+        stem, suffix = split_name(name)
         text = ""
         for token in level:
             if token.kind == "field":
@@ -111,7 +111,7 @@ class Template:
         return text
 
 
-def _split(name: str) -> tuple[str, str]:
+def split_name(name: str) -> tuple[str, str]:
     """`a.tar.gz` as `a.tar` and `.gz`; a leading dot begins no suffix, nor does one at the end."""
     dot = name.rfind(".")
     return (name[:dot], name[dot:]) if 0 < dot < len(name) - 1 and name[:dot].strip(".") else (name, "")
