@@ -234,7 +234,7 @@ class Gateway(BaseModel, Hooks):
 
     @final
     def verify(self, sent: Sequence[Sent], strength: str) -> list[str | GatewayError]:
-        """How each part, or what was published, is known to be equal: `hash` `readback` `size` `accepted`; or an error."""
+        """How each part, or what was published, is known to be equal: `hash`, `readback`…; or what is wrong with it."""
         return proving.verify(self, sent, strength)
 
     @final

@@ -19,6 +19,7 @@ from datagw.gateways.memory import Memory
 from datagw.gateways.sftp import Sftp
 from datagw_tests.conftest import require_server
 from datagw_tests.gateways.promise import QUICK, Place, Promise
+from datagw_tests.gateways.shelf import Shelf
 from datagw_tests.servers import nginx
 from datagw_tests.servers.openssh import OpenSSH, make_key, missing
 
@@ -28,6 +29,25 @@ class TestMemory(Promise):
     def place(self) -> Place:
         gateway = Memory()
         return Place(gateway, lambda: gateway.using())
+
+
+class TestShelf(Promise):
+    """A place that publishes in one request, and refuses what does not arrive as it was sent."""
+
+    checks: ClassVar[bool] = True
+
+    @pytest.fixture
+    def place(self, tmp_path: Path) -> Place:
+        folder = tmp_path / "shelf"
+        folder.mkdir()
+        gateway = Shelf(folder=str(folder), checks=self.checks)
+        return Place(gateway, lambda: gateway.using(), stop=lambda: folder.rename(tmp_path / "away"))
+
+
+class TestShelfThatDoesNotCheck(TestShelf):
+    """One that takes whatever arrives: the content is read back."""
+
+    checks: ClassVar[bool] = False
 
 
 class TestLocal(Promise):
