@@ -56,8 +56,8 @@ def unsettled(job: Job, claims: Sequence[RemoteFile], gateway: Gateway, world: W
 
 
 def settled_only(job: Job, plan: DayPlan, gateway: Gateway, world: World, wish: Wish) -> DayPlan:
-    """The plan of a job that looks for changes, with `wait` for what has not settled. Only switches wait."""
-    if not wish.patient or job.when != "change":
+    """The plan of a job that watches for changes, with `wait` for what has not settled. Only switches wait."""
+    if not wish.patient or job.when != "change" or not job.watches:
         return plan
     moving = {action.source.path: action.source for action in plan.actions if action.kind in DUE}
     return left_for_later(plan, unsettled(job, list(moving.values()), gateway, world))
