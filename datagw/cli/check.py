@@ -89,6 +89,7 @@ def days_before_start(file: JobFile) -> tuple[dict[str, list[date]], dict[str, s
     """For each job with a `start` the days at its source that lie before it; and each source that is not there."""
     from datagw.gateways.front.retries import RetryPolicy
     from datagw.publishing.days import found_days
+    from datagw.publishing.listed import watched
     from datagw.publishing.looking import require_root
 
     early: dict[str, list[date]] = {}
@@ -96,8 +97,10 @@ def days_before_start(file: JobFile) -> tuple[dict[str, list[date]], dict[str, s
     for job in right_jobs(file):
         source = job.source.gateway
         try:
-            with file.gateways[source].using(name=source, retries=RetryPolicy(max=0)) as gateway:
+            with watched(job, file.gateways).using(name=source, retries=RetryPolicy(max=0)) as gateway:
                 require_root(job, gateway)
+                if job.source.items is not None:
+                    next(gateway.ls(), None)
                 if (path := job.source.pattern.exact) is not None and not gateway.can("ls"):
                     gateway.stat(path)
                 if isinstance(job.start, date) and job.dated:

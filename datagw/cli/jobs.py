@@ -44,7 +44,7 @@ def command(settings: Settings) -> None:
 
 
 def _source(job: Job) -> str:
-    return _place(job.source.gateway, job.source.pattern.text)
+    return _place(job.source.gateway, job.source.text)
 
 
 def _place(gateway: str, path: str) -> str:

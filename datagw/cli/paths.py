@@ -31,4 +31,4 @@ def at_copy(file: JobFile, job: str, copy: str, path: str) -> str:
 
 def source_of(file: JobFile, job: Job) -> str:
     """The source as the job file writes it: `gateway:path`."""
-    return f"{job.source.gateway}:{whole(file.gateways, job.source.gateway, job.source.pattern.text)}"
+    return f"{job.source.gateway}:{whole(file.gateways, job.source.gateway, job.source.text)}"

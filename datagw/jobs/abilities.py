@@ -7,6 +7,7 @@ from datetime import date
 
 from datagw.jobs.checks import Draft
 from datagw.jobs.complaints import Complaint
+from datagw.jobs.lists import is_list
 
 
 def unable(draft: Draft) -> Iterator[Complaint]:
@@ -14,7 +15,7 @@ def unable(draft: Draft) -> Iterator[Complaint]:
     table = draft.table
     source = draft.gateways.get(table.source.at.gateway)
     if source is not None:
-        if not source.can("ls"):
+        if not source.can("ls") and not is_list(table.source):
             yield from _unlisted(draft, f"a gateway of type {source.type} cannot be listed")
         if table.delete_source and not source.can("rm"):
             yield Complaint(

@@ -11,6 +11,7 @@ from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
 from datagw.jobs.abilities import unable
 from datagw.jobs.checks import Draft, check
+from datagw.jobs.lists import check_list, items_of, pattern_of
 from datagw.jobs.models import Batch, Copy, Folder, Job, Main, Source, type_of_if_gone
 from datagw.jobs.places import Place
 from datagw.jobs.positions import Path as KeyPath
@@ -46,12 +47,12 @@ def assembled(
     if table is None:
         return None, set()
     templates = [Template.parse(copy.at.path) for copy in table.to]
-    pattern = Pattern.parse(table.source.at.path)
+    pattern = pattern_of(table.source)
     before = len(report.found)
     own_code = table.backend or table.nodes or table.run or not watches
     draft = Draft(table, pattern, templates, {**gateways, OCCASION: None}, wrong, frozenset(own))
     more = check_work(draft, watches=watches) if own_code else ()
-    for complaint in (*check(draft), *unable(draft), *more):
+    for complaint in (*check(draft), *check_list(draft), *unable(draft), *more):
         report.add((*home(str(complaint.path[0])), *complaint.path), complaint.message, complaint.hint)
     used = {table.source.at.gateway, *(copy.at.gateway for copy in table.to)} - {OCCASION}
     if wrong or len(report.found) > before:
@@ -76,6 +77,7 @@ def _job(name: str, table: JobTable, pattern: Pattern, templates: list[Template]
             symlinks=source.symlinks,
             min_size=source.min_size,
             max_size=source.max_size,
+            items=items_of(source),
         ),
         to=(work_copy(),) if own_code else copies,
         when=table.when,

@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainSerializer
 
 from datagw.gateways.front.retries import RetryPolicy
+from datagw.gateways.paths.notation import escape
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
 from datagw.gateways.secrets import Secret, TextOrSecret
+from datagw.gateways.web.items import Items
 from datagw.jobs.words import OCCASION, WHEN, WORK
 
 PatternOf = Annotated[InstanceOf[Pattern], PlainSerializer(lambda pattern: pattern.text, return_type=str)]
@@ -37,7 +39,7 @@ class Main(_Model):
 
 
 class Source(_Model):
-    """The files that a job watches. Sizes in bytes."""
+    """The files that a job watches; with `items` they are those that a list names, all of them. Sizes in bytes."""
 
     gateway: str
     pattern: PatternOf
@@ -47,6 +49,12 @@ class Source(_Model):
     symlinks: Literal["skip", "follow"] = "skip"
     min_size: int | None = None
     max_size: int | None = None
+    items: Items | None = None
+
+    @property
+    def text(self) -> str:
+        """Its path as it is written; that of the list, where it is one."""
+        return self.pattern.text if self.items is None else escape(self.items.path)
 
 
 class Copy(_Model):

@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, V
 from datagw.files import MARKER, is_own_name
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
+from datagw.jobs.lists import Names, PathInList
 from datagw.jobs.own_code import Nodes, References, Run, Secrets
 from datagw.jobs.places import Place, place
 from datagw.jobs.problems import nearest_word
@@ -199,6 +200,20 @@ class SourceTable(Table):
     )
     min_size: Size | None = Field(None, description='Smaller files are left out: `"1kB"`.')
     max_size: Size | None = Field(None, description='Larger files are left out: `"2GB"`.')
+    items: PathInList = Field(
+        None, description='A list (JSON or XML): the dotted path of its items, `"data.files"`; `"."` for a list on top.'
+    )
+    url: PathInList = Field(
+        None, description='A list: where in an item its address stands. Default: `"."`, the item itself.'
+    )
+    name: PathInList = Field(
+        None, description="A list: where in an item its name stands. Default: the last part of its address."
+    )
+    names: Names = Field(
+        None,
+        description="A list: the items that are taken, by name, and the names that they are published under: "
+        '`{ "Stock_utf8.zip" = "stock.zip" }`. Default: all, under their own.',
+    )
 
 
 class CopyTable(Table):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import date
@@ -160,5 +161,5 @@ class Books:
             untried=None if self.partial else {*waiting, ""} if waiting else (),
         )
 
-    def _say(self, text: str, *values: object) -> None:
-        self.world.log.info("%s: %s", self.label, text % values)
+    def _say(self, text: str, *values: object, level: int = logging.INFO) -> None:
+        self.world.log.log(level, "%s: %s", self.label, text % values)

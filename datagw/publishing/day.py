@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
@@ -100,7 +101,7 @@ class DayWork(Books):
         size = sum(file.claim.size for file in sight.files)
         self._say("screened %s, %s bytes", _files(len(sight.files)), f"{size:,}")
         for note in plan.notes:
-            self._say("%s", note)
+            self._say("%s", note, level=logging.WARNING if note in self.source.live.notes else logging.INFO)
         for odd in plan.of("ignore"):
             self._say("%s: %s; left alone", odd.source.path, odd.reason)
         return plan
@@ -114,7 +115,8 @@ class DayWork(Books):
             work.done.update({action.source.path: "skipped" for action in plan.of("skip", name)})
             work.skipped = len(work.done)
             for action in plan.of("refuse", name):
-                work.failed(action.source.path, f"{action.destination}: {action.reason}")
+                trouble = self.source.live.unseen.get(action.source.path)
+                work.failed(action.source.path, trouble or f"{action.destination}: {action.reason}")
             sends[name] = list(plan.of("send", name))
             with self._surviving(name):
                 differing = work.adopt(list(plan.of("adopt", name)), hashes)
@@ -286,7 +288,7 @@ class DayWork(Books):
             self.late[""] = after.waits
         for file in after.files:
             path = file.claim.path
-            if before.get(path) != file.claim.version and path not in self.late:
+            if path not in after.unseen and before.get(path) != file.claim.version and path not in self.late:
                 self.late[path] = f"{path}: {'changed' if path in before else 'came'} while the day was sent"
 
     def _remove_markers(self, rows: Sequence[MarkerRow]) -> None:

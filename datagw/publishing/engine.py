@@ -18,6 +18,7 @@ from datagw.ledger.rows import RunState
 from datagw.publishing.day import DayWork
 from datagw.publishing.days import found_days, to_look_at
 from datagw.publishing.glances import glance_at_copy, remember_files
+from datagw.publishing.listed import watched
 from datagw.publishing.looking import BUSY, is_busy, look_at_copy, remember
 from datagw.publishing.new_files import NewFiles
 from datagw.publishing.outcome import day_row
@@ -279,7 +280,8 @@ def _connected(job: Job, world: World, stack: ExitStack, run: _Run | None = None
     """The job's gateways, each with a connection of its own for this run, closed with the stack."""
     connected: dict[str, Gateway] = {}
     for name in {job.source.gateway, *(copy.gateway for copy in job.to)}:
-        connected[name] = world.gateways[name].using(
+        gateway = watched(job, world.gateways) if name == job.source.gateway else world.gateways[name]
+        connected[name] = gateway.using(
             name=name,
             retries=world.retries or job.retries,
             bandwidth=job.bandwidth,

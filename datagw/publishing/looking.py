@@ -19,6 +19,7 @@ from datagw.gateways.front.hooks import seen_again
 from datagw.gateways.front.reading import open_for_writing
 from datagw.jobs import Copy, Job, Source
 from datagw.ledger import Ledger
+from datagw.publishing.listed import unseen
 from datagw.publishing.markers import copy_marker, waiting_for
 from datagw.publishing.news import no_news
 from datagw.publishing.planning import CopySight, Remembered, SourceFile, SourceSight, Wait
@@ -64,7 +65,7 @@ def look_at_source(
             odd.append(entry)
         elif claim is not entry and known is not None and seen_again(known, claim.path, claim.version):
             continue
-        elif entry.name != job.marker and _takes(source, claim.size):
+        elif entry.name != job.marker and (_takes(source, claim.size) or claim.path in gateway.live.unseen):
             relative = pattern.relative(entry.path, day)
             if wanted is None or wanted.fullmatch(relative):
                 files.append(SourceFile(claim, gateway.named(relative)))
@@ -75,9 +76,10 @@ def look_at_source(
         files=tuple(files),
         odd=tuple(odd),
         waits=no_news(job, ledger) or waiting_for(job, day, gateway, ledger),
-        notes=tuple(note for note in notes if note.partition(":")[0] not in ours),
+        notes=(*gateway.live.notes, *(note for note in notes if note.partition(":")[0] not in ours)),
         restless={file.claim.path: wait for file in files if (wait := too_new(file.claim, now)) is not None},
         place=gateway.place,
+        unseen=unseen(gateway, files),
     )
 
 

@@ -39,7 +39,8 @@ class SourceSight:
 
     `there` says whether the day's folder (or any file of the day) exists; `waits` why the day is not complete yet (a
     marker that is not ours); `odd` holds what is no regular file; `restless` why files wait, by path: they have not
-    settled, or are being written to; `later` the files of further batches; `place` tells which place it is.
+    settled, or are being written to; `later` the files of further batches; `place` tells which place it is; `unseen`
+    why files that are listed cannot be looked at, by path.
     """
 
     there: bool
@@ -50,6 +51,7 @@ class SourceSight:
     restless: Mapping[str, Wait] = field(default_factory=dict[str, Wait])
     later: Sequence[SourceFile] = ()
     place: str = ""
+    unseen: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,9 @@ def _copy_actions(job: Job, sight: CopySight, source: SourceSight, known: Rememb
     clashes = _clashes(sight, source)
     for file in source.files:
         destination = sight.destinations.get(file.claim.path, "")
-        if file.claim.path in sight.refused:
+        if file.claim.path in source.unseen:
+            kind, reason = "refuse", source.unseen[file.claim.path]
+        elif file.claim.path in sight.refused:
             kind, reason = "refuse", sight.refused[file.claim.path]
         else:
             kind, reason = _decide(job, sight, file, known, wish)

@@ -12,8 +12,9 @@ from typing import TypeVar
 from pydantic import PrivateAttr
 from typing_extensions import override
 
-from datagw.errors import GatewayError, NotFound, Rejected, Unavailable
+from datagw.errors import GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile
+from datagw.gateways.base import Gateway
 from datagw.gateways.front.retries import wait
 from datagw.gateways.http import Http
 from datagw.gateways.web import addresses
@@ -35,8 +36,10 @@ class Listing(Http):
     _found: dict[str, Listed] | None = PrivateAttr(default=None)
 
     @classmethod
-    def of(cls, gateway: Http, items: Items) -> Listing:
-        """The files that a list on this server names."""
+    def of(cls, gateway: Gateway, items: Items) -> Listing:
+        """The files that a list on this server names; raises Unsupported where it is no web server."""
+        if not isinstance(gateway, Http):
+            raise Unsupported("a list stands on a web server", gateway=gateway.name)
         keys = {key: getattr(gateway, key) for key in type(gateway).model_fields}
         return cls(**keys, items=items).using(name=gateway.name)
 
