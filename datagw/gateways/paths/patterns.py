@@ -18,8 +18,9 @@ from functools import cached_property
 
 from datagw.errors import NotFound
 from datagw.files import MARKER, RemoteFile, is_own_name
+from datagw.gateways.paths.dated_names import DatedName
 from datagw.gateways.paths.notation import escape, segments, tokens
-from datagw.gateways.paths.segments import Segment, day_of, parts_of, tells_the_day
+from datagw.gateways.paths.segments import Level, Segment, day_of, parts_of, tells_the_day
 from datagw.gateways.paths.templates import Template
 
 __all__ = ["Pattern", "Segment", "Template", "escape"]
@@ -38,7 +39,7 @@ class Pattern:
     """
 
     text: str
-    levels: tuple[Segment, ...] = field(repr=False)
+    levels: tuple[Level, ...] = field(repr=False)
     tree: bool = field(repr=False)
     day: tuple[Pattern, date] | None = field(default=None, repr=False)
     """Of a filled pattern: the dated one, and the day."""
@@ -59,6 +60,17 @@ class Pattern:
             found = cls(found.text, found.levels[:-1], tree=True)
         found._refuse()
         return found
+
+    @classmethod
+    def dated_by(cls, folder: str, expression: str) -> Pattern:
+        """The names directly below a folder that hold a date as the expression says: files, and folders with all that
+        is below them. Raises ValueError that says what to write instead.
+        """
+        if any(token.kind not in ("text", "slash") for token in tokens(folder, codes=CODES)):
+            raise ValueError("dated_regex reads the names in one folder: `at` has neither dates nor globs")
+        base = cls.parse(folder)
+        text = f"{base.text.rstrip('/')}/{expression}" if base.levels else expression
+        return cls(text, (*base.levels, DatedName.parse(expression)), tree=True)
 
     @classmethod
     def of(cls, path: str, *, tree: bool = False) -> Pattern:
@@ -135,8 +147,12 @@ class Pattern:
         """Whether the base of a day is a folder of that day alone, and not one that it shares with others."""
         if not self.dated or self.name_codes():
             return False
-        last = max(at for at, level in enumerate(self.levels) if level.codes)
-        return last < self.filled(date(2000, 1, 1)).depth
+        return self._last_dated < self.filled(date(2000, 1, 1)).depth
+
+    @cached_property
+    def _last_dated(self) -> int:
+        """The last level that holds a part of the date."""
+        return max(at for at, level in enumerate(self.levels) if level.codes)
 
     # ---- step by step
 
@@ -164,12 +180,10 @@ class Pattern:
         for state in states:
             if state == len(self.levels):
                 return dict(known)
-            if (
-                not self.tree
-                and state == len(self.levels) - 1
-                and (got := self.levels[state].read(name, known)) is not None
-            ):
-                return {**known, **got}
+            if state == len(self.levels) - 1 and (not self.tree or self.levels[state].takes_files):
+                got = self.levels[state].read(name, known)
+                if got is not None:
+                    return {**known, **got}
         return None
 
     def _with_deep(self, states: set[int]) -> frozenset[int]:
@@ -206,7 +220,7 @@ class Pattern:
         """
         if not self.dated:
             raise ValueError(f"{self.text} has no days")
-        last = max(at for at, level in enumerate(self.levels) if level.codes)
+        last = self._last_dated
         files = last == len(self.levels) - 1 and not self.tree
         seen = set[date]()
 
@@ -215,11 +229,33 @@ class Pattern:
 
         walk = self._walk(ls, (self.root, self.depth), {}, hidden=hidden, go=go, until=None if files else last)
         for entry, states, known in walk:
-            parts = self.takes(states, entry.name, known) if files else known
+            parts = known if entry.kind == "folder" else self.takes(states, entry.name, known)
             day = day_of(parts or {})
             if day is not None and day not in seen and (since is None or day >= since):
                 seen.add(day)
                 yield day, entry.path
+
+    def folders(self, ls: Listing, day: date, *, hidden: bool = True) -> Iterator[str]:
+        """The folders that are there and this day's alone, in name order; none where names of files tell the day.
+
+        Raises NotFound if the base of the day is not there.
+        """
+        if self.name_codes():
+            return
+        here = self.filled(day)
+        if self.folder_is_the_days:
+            list(ls(here.base))
+            yield here.base
+            return
+        wanted = parts_of(day)
+        above = frozenset[str]().union(*(level.codes for level in self.levels[: here.depth]))
+
+        def go(parts: Mapping[str, int]) -> bool:
+            return parts.items() <= wanted.items()
+
+        known = {code: wanted[code] for code in above}
+        walk = self._walk(ls, (here.base, here.depth), known, hidden=hidden, go=go, until=self._last_dated)
+        yield from (entry.path for entry, _, _ in walk if entry.kind == "folder")
 
     def files(
         self,
@@ -269,9 +305,10 @@ class Pattern:
         until: int | None = None,
     ) -> Iterator[tuple[RemoteFile, frozenset[int], dict[str, int]]]:
         """Entries that are no folders with the levels and date parts of their folder; or, `until` a level, the folders
-        that match it, with theirs.
+        that match it, with theirs, and files where they may have such a name.
         """
         folder, depth = top
+        files = until is None or self.levels[until].takes_files
         states = self.start(depth)
         stack = [(iter(_sorted(ls(folder))), states, known)]
         while stack:
@@ -283,7 +320,7 @@ class Pattern:
             if is_own_name(entry.name) or entry.name == MARKER or not (hidden or self._shown(entry.name, states)):
                 continue
             if entry.kind != "folder":
-                if until is None and not (skip and skip(entry.path)):
+                if files and not (skip and skip(entry.path)):
                     yield entry, states, known
                 continue
             below, parts = self.descend(states, entry.name, known)

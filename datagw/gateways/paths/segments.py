@@ -7,11 +7,51 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
+from typing import Protocol
 
 from datagw.gateways.paths.notation import CODES, Token
 
 _WIDTH = {"Y": 4, "m": 2, "d": 2, "j": 3}
 _RANGE = {"Y": (1, 9999), "m": (1, 12), "d": (1, 31), "j": (1, 366)}
+
+
+class Level(Protocol):
+    """One name of a pattern's path. `codes` are the parts of a date that are read from it."""
+
+    @property
+    def codes(self) -> frozenset[str]: ...
+
+    @property
+    def deep(self) -> bool:
+        """Whether it is `**`: any number of folders."""
+        ...
+
+    @property
+    def fixed(self) -> str | None:
+        """The one name that it stands for; None if there may be others."""
+        ...
+
+    @property
+    def dotted(self) -> bool:
+        """Whether it asks for hidden names itself."""
+        ...
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether a file may have the name of the folder that begins a tree."""
+        ...
+
+    def filled(self, day: date) -> Level:
+        """The same with the day's text in place of its codes."""
+        ...
+
+    def sample(self) -> str:
+        """A name that it matches; dates have to be filled in."""
+        ...
+
+    def read(self, name: str, known: Mapping[str, int] | None = None) -> dict[str, int] | None:
+        """The date parts in `name`, such as `{"Y": 2026, "m": 2}`; None where it does not match."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -20,6 +60,7 @@ class Segment:
 
     tokens: tuple[Token, ...]
     codes: frozenset[str] = field(init=False)
+    takes_files = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "codes", frozenset(token.value for token in self.tokens if token.kind == "day"))
