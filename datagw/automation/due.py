@@ -27,7 +27,8 @@ _MOST_TRIES = 8  # of the same work, that are looked at
 @dataclass(frozen=True)
 class Sight:
     """What a tick sees: the plans of the days that it looked at, the days that are known not to be missing otherwise,
-    how many days there are to look at, the runs of the job that are queued or at work, and the days at the source.
+    how many days there are to look at, the runs of the job that are queued or at work, the days at the source, and in
+    `held` why some of it waits for other jobs.
     """
 
     plans: Sequence[DayPlan]
@@ -35,6 +36,7 @@ class Sight:
     total: int = 1
     runs: Sequence[DagsterRun] = ()
     found: Collection[date] | None = None
+    held: Sequence[str] = ()
 
     @property
     def due(self) -> list[DayPlan]:
@@ -70,7 +72,9 @@ def answer(job: Job, sight: Sight, instance: DagsterInstance, ledger: Ledger, no
             continue
         requests.append(_request(job, days, plans, before))
         asked += plans
-    reason = "" if requests else why_not(job, sight.plans, sight.total, _missing(sight), len(under_way), paused)
+    reason = (
+        "" if requests else why_not(job, sight.plans, sight.total, _missing(sight), len(under_way), paused, sight.held)
+    )
     return Answer(requests, asked, reason)
 
 

@@ -17,11 +17,13 @@ from datagw.automation.instances import Context, Runs, log_of, runs_of
 from datagw.automation.ledgers import ledger_at
 from datagw.automation.memory import Memory
 from datagw.automation.observing import observed
+from datagw.automation.upstream import held_up
 from datagw.errors import DatagwError
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.retries import RetryPolicy, wait
 from datagw.jobs import Job, JobFile
 from datagw.jobs.state import ledger_url
+from datagw.pipelines.places import with_own_code
 from datagw.publishing import first_day, survey
 from datagw.publishing.world import World
 
@@ -58,6 +60,8 @@ def _tick(jobfile: JobFile, job: Job, runs: Runs, log: logging.Logger, memory: M
     if not job.dated and not sight.due and (left := _soon(sight, world)) is not None:
         wait(left, world.fence)
         sight = _look(job, world, runs)
+    if job.after:
+        sight = held_up(jobfile, job, sight, runs.unfinished(), world.ledger)
     said = answer(job, sight, runs.instance, world.ledger, world.now())
     events = observed(job, sight.plans, said.asked, memory)
     checks = changed_evaluations(job, world, sight.found, runs.instance)
@@ -91,7 +95,7 @@ def _soon(sight: Sight, world: World) -> float | None:
 
 def _world(jobfile: JobFile, job: Job, log: logging.Logger) -> World:
     """What a plan needs."""
-    return World(
+    world = World(
         ledger=ledger_at(ledger_url(jobfile)),
         gateways={name: _hurried(jobfile.gateways[name]) for name in gateways_used(job)},
         tmp_dir=jobfile.main.tmp_dir / "tick",
@@ -99,6 +103,7 @@ def _world(jobfile: JobFile, job: Job, log: logging.Logger) -> World:
         log=log,
         retries=_NO_RETRIES,
     )
+    return with_own_code(world, job, jobfile.base)
 
 
 def _hurried(gateway: Gateway) -> Gateway:

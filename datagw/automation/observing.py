@@ -18,8 +18,10 @@ _MOST = 366  # in one tick
 def observed(job: Job, plans: Sequence[DayPlan], asked: Sequence[DayPlan], memory: Memory) -> list[AssetObservation]:
     """The source, where it changed since it was told last: a day that is due, a file that has settled, new files.
 
-    Nothing is told of a look that found nothing new.
+    Nothing is told of a look that found nothing new, nor of a job without a source.
     """
+    if not job.watches:
+        return []
     if job.new_files or job.cron is not None:
         return [_observation(job, plan) for plan in asked[:_MOST]]
     if job.dated:

@@ -10,20 +10,33 @@ from datagw.errors import printable
 from datagw.jobs import Job
 from datagw.publishing.plans import Action, DayPlan
 
+HELD = "waits for other jobs"
+"""The note of a plan that is due, but for the jobs that come before."""
+
 _MOST_KINDS = 3
 _LONGEST = 1_000  # characters
 _HEAD = re.compile(r"[^:,;\d]*")
 
 
 def why_not(
-    job: Job, plans: Sequence[DayPlan], total: int, missing: int, under_way: int, paused: Sequence[datetime]
+    job: Job,
+    plans: Sequence[DayPlan],
+    total: int,
+    missing: int,
+    under_way: int,
+    paused: Sequence[datetime],
+    others: Sequence[str] = (),
 ) -> str:
-    """The line: what is due but under way or held back, what waits and why, and how much was looked at."""
+    """The line: what is due but under way or held back, what waits and why, and how much was looked at.
+
+    `others` says what waits for other jobs.
+    """
     held = [
         _under_way(job, under_way) if under_way else "",
         f"{len(paused)} due, but the last run ended without doing it; tried again at {min(paused):%H:%M:%S} UTC"
         if paused
         else "",
+        *others,
     ]
     found = [part for part in held if part] or ["nothing due"]
     found += _waiting(plans) if not job.dated else _waiting_days(plans)
@@ -50,7 +63,7 @@ def _waiting(plans: Sequence[DayPlan]) -> list[str]:
         f"{_files(len(actions))}: {actions[0].relative or actions[0].source.path}: {actions[0].reason}"
         for actions in list(kinds.values())[:_MOST_KINDS]
     ]
-    return lines + [note for plan in plans for note in plan.notes]
+    return lines + [note for plan in plans for note in plan.notes if note != HELD]
 
 
 def _waiting_days(plans: Sequence[DayPlan]) -> list[str]:
@@ -63,7 +76,7 @@ def _waiting_days(plans: Sequence[DayPlan]) -> list[str]:
 
 
 def _looked_at(plans: Sequence[DayPlan], total: int, missing: int) -> str:
-    incomplete = sum(plan.state == "waiting" and plan.again is None for plan in plans)
+    incomplete = sum(plan.state == "waiting" and plan.again is None and HELD not in plan.notes for plan in plans)
     of_all = f" of {total:,}" if total > len(plans) else ""
     counts = [
         f"{len(plans)}{of_all} {'day' if max(total, len(plans)) == 1 else 'days'} looked at",
