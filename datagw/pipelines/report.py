@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
 from datagw.publishing.results import DayResult
 
 StateOfNode = Literal["done", "failed", "skipped"]
-_WORST_FIRST = ("failed", "skipped", "done")
 
 
 @dataclass(slots=True)
@@ -42,20 +42,19 @@ class Registered:
 
 @dataclass(slots=True)
 class Report:
-    """Filled while own code runs. `metadata` holds plain JSON values. No text in it has a secret."""
+    """Filled while own code runs. `metadata` holds plain JSON values. No text in it has a secret.
+
+    Where code is called for each file, `nodes` has a result of each call, in the order of calls.
+    """
 
     nodes: list[NodeResult] = field(default_factory=list[NodeResult])
     registered: list[Registered] = field(default_factory=list[Registered])
     delivered: list[DayResult] = field(default_factory=list[DayResult])
     metadata: dict[str, object] = field(default_factory=dict[str, object])
 
-    def add(self, node: NodeResult) -> None:
-        """One more result of a node; where code is called for each file, the results of a node become one."""
-        for known in self.nodes:
-            if known.name == node.name:
-                _join(known, node)
-                return
-        self.nodes.append(node)
+    def withdraw(self, nodes: Collection[NodeResult]) -> None:
+        """Takes back what was said of nodes in a call that is made once more."""
+        self.nodes[:] = [node for node in self.nodes if not any(node is one for one in nodes)]
 
     @property
     def did_something(self) -> bool:
@@ -65,15 +64,3 @@ class Report:
             or any(day.published_something for day in self.delivered)
             or any(node.state == "done" or node.items > node.failed_items for node in self.nodes)
         )
-
-
-def _join(known: NodeResult, new: NodeResult) -> None:
-    states: list[StateOfNode] = [known.state, new.state]
-    known.state = min(states, key=_WORST_FIRST.index)
-    known.seconds += new.seconds
-    known.tries += new.tries
-    known.items += new.items
-    known.failed_items += new.failed_items
-    known.error = known.error or new.error
-    known.output = new.output or known.output
-    known.resumed = known.resumed and new.resumed
