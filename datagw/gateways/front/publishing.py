@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
     """Each upload's outcome as it comes, on as many connections as the gateway has."""
-    if gateway.connections > 1 and len(uploads) > 1:
+    if gateway.connections > 1 and len(uploads) > 1 and not gateway.many_in_a_session:
         return spread(gateway, uploads, _publish)
     return _publish(gateway, uploads)
 
@@ -40,6 +40,7 @@ def _publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
         else:
             todo[upload.final] = upload
     pauses = live.retries.pauses()
+    made: dict[str, Reading] = {}
     while todo:
         done_before = len(todo)
         silent: dict[str, Unavailable] = {}
@@ -47,7 +48,7 @@ def _publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
         try:
             with gateway.speaking(None):
                 session = gateway.session()
-                for reading, outcome in gateway._publish_many(session, _readings(gateway, todo, silent)):
+                for reading, outcome in gateway._publish_many(session, _readings(gateway, todo, silent, made)):
                     if isinstance(outcome, Unavailable):
                         gateway.placed(outcome, reading.final)
                         silent[reading.final] = outcome
@@ -72,11 +73,18 @@ def _publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
         wait(pause, live.fence)
 
 
-def _readings(gateway: Gateway, todo: dict[str, Upload], silent: dict[str, Unavailable]) -> Iterator[Reading]:
+def _readings(
+    gateway: Gateway, todo: dict[str, Upload], silent: dict[str, Unavailable], made: dict[str, Reading]
+) -> Iterator[Reading]:
+    """What is to be published; what an earlier try of this call wanted remembered (`made`) is at hand."""
     for upload in list(todo.values()):
         gateway.live.fence()
         if upload.final not in silent:
-            yield Reading(upload, gateway.pulse)
+            reading = Reading(upload, gateway.pulse)
+            if upload.final in made:
+                reading.note = made[upload.final].note
+            made[upload.final] = reading
+            yield reading
 
 
 def _told(gateway: Gateway, reading: Reading, outcome: Published | GatewayError) -> Sent:

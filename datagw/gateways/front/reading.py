@@ -119,11 +119,16 @@ class Reading:
         self._prefix = self._hash = hashlib.sha256()
         self._known: str | None = None
 
-    def hash_prefix(self, length: int) -> str:
-        """Takes the first `length` bytes as sent before; returns their SHA-256. `blocks` then begins behind them."""
+    def hash_prefix(self, length: int, see: Callable[[bytes], None] | None = None) -> str:
+        """Takes the first `length` bytes as sent before; returns their SHA-256. `blocks` then begins behind them.
+
+        `see` is shown each block of them.
+        """
         self._prefix = self._hash = hashlib.sha256()
         for block in self._content(0, length):
             self._prefix.update(block)
+            if see is not None:
+                see(block)
         self.offset = length
         return self._prefix.hexdigest()
 
