@@ -16,7 +16,7 @@ LATER_IN_A_SOURCE = frozenset(["dated_regex"])
 LATER_IN_A_GATEWAY = frozenset(["ca_file", "insecure", "proxy", "client_cert", "client_key", "digest"])
 LATER_TYPES = frozenset(
     [
-        *("s3", "gcs", "azure", "webdav", "ftp", "ftps"),
+        *("s3", "gcs", "azure", "webdav"),
         *("datagouv", "ckan", "elasticsearch", "kafka", "mail"),
     ]
 )
