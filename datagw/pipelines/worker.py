@@ -27,6 +27,7 @@ class Worker(Gateway):
     """Own code as a place: what is published here has been taken by it."""
 
     type: ClassVar[str] = "work"
+    shows: ClassVar[bool] = False
 
     job: Annotated[Job, _AS_IT_IS] = Field(repr=False)
     world: Annotated[World, _AS_IT_IS] = Field(repr=False)

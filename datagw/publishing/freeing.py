@@ -17,7 +17,7 @@ from datagw.ledger import FailureRow, Intent, Lease, Receipt
 from datagw.publishing.copying import CopyWork
 from datagw.publishing.looking import local_path
 from datagw.publishing.moving import move
-from datagw.publishing.planning import STRONG, SourceFile, is_intact
+from datagw.publishing.planning import SourceFile, is_enough, is_intact
 from datagw.publishing.results import FileFailure
 from datagw.publishing.world import World
 
@@ -65,7 +65,7 @@ class Freeing:
         kept = self._copied_apart(batch) if self.works else []  # no copy, no proof
         for work in self.works:
             receipts = {claim.path: work.receipts.get(claim.path) for claim in kept}
-            strong = [claim for claim in kept if _proves(receipts[claim.path], claim)]
+            strong = [claim for claim in kept if self._proves(receipts[claim.path], claim)]
             for claim in kept:
                 receipt = receipts[claim.path]
                 if receipt is not None and receipt.version != claim.version:
@@ -93,7 +93,12 @@ class Freeing:
                 self._failed(claim.path, "two of its copies are one and the same file; it stays")
         return kept
 
+    def _proves(self, receipt: Receipt | None, claim: RemoteFile) -> bool:
+        return receipt is not None and receipt.version == claim.version and is_enough(self.job, receipt)
+
     def _is_there(self, work: CopyWork, receipt: Receipt, look: RemoteFile | GatewayError) -> bool:
+        if isinstance(look, NotFound) and receipt.verification == "accepted":
+            return True  # it shows nothing, and only a file that is moved comes as far as this
         if isinstance(look, NotFound):
             return work.copy.if_gone == "leave" and receipt.source not in work.done
         if isinstance(look, GatewayError):
@@ -272,10 +277,6 @@ def remove_empty_folders(source: Gateway, base: str, folders: Sequence[str], *, 
             below.add(folder)
     ordered = sorted(below, key=lambda folder: folder.count("/"), reverse=True)
     return sum(source.rmdir(folder) for folder in [*ordered, *([base] if base_too else [])])
-
-
-def _proves(receipt: Receipt | None, claim: RemoteFile) -> bool:
-    return receipt is not None and receipt.version == claim.version and receipt.verification in STRONG
 
 
 def _destination(receipt: Receipt | None) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
-from datagw.errors import NotFound, Rejected
+from datagw.errors import Rejected
 from datagw.files import RemoteFile, parent
 from datagw.gateways.base import Gateway
 from datagw.jobs import Copy, Job
 from datagw.ledger import Ledger, Receipt
-from datagw.publishing.looking import listed
+from datagw.publishing.looking import listed, looked_up
 from datagw.publishing.markers import copy_marker
 from datagw.publishing.planning import CopySight, Remembered, SourceFile
 
@@ -36,20 +36,15 @@ def glance_at_copy(
             destinations[file.claim.path] = copy.template.fill(file.relative, None, seen)
         except Rejected as error:
             refused[file.claim.path] = error.message
-    parts = [intent.part for intent in ledger.intents(job.name, None, copy.name)]
+    parts = [intent.part for intent in ledger.intents(job.name, None, copy.name) if intent.kind == "part"]
     wanted = [*dict.fromkeys(destinations.values()), *parts]
-    entries: dict[str, RemoteFile] = {}
-    for path, found in zip(wanted, gateway.stat_many(wanted), strict=True):
-        if isinstance(found, RemoteFile):
-            entries[path] = found
-        elif not isinstance(found, NotFound | Rejected):  # rejected: sending will say what is in the way
-            raise found
+    entries: dict[str, RemoteFile] = looked_up(gateway, wanted) if gateway.shows else {}
     if gateway.folds:  # a look at `A` finds `a`: the list tells its name
         entries = {}
         for folder in sorted({parent(path) for path in wanted}):
             entries.update(listed(gateway, folder))
     marker = copy_marker(copy, None)
-    return CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, refused)
+    return CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, refused, shows=gateway.shows)
 
 
 def remember_files(job: Job, sights: Collection[CopySight], ledger: Ledger) -> Remembered:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
@@ -42,9 +42,12 @@ def look_at_source(
     require_root(job, gateway)
     source, pattern = job.source, job.source.pattern
     notes: list[str] = []
+    marked: list[str] = []
 
     def ls(folder: str) -> Iterator[RemoteFile]:
         for entry in entries(job, day, gateway, folder) if known is None else gateway.ls_unknown(folder, known):
+            if entry.name == job.marker and pattern.is_own_folder(folder):
+                marked.append(entry.path)
             if is_own_name(entry.path) and entry.path.endswith(".aside"):
                 notes.append(f"{entry.path}: put aside by a run that nobody remembers; look at it, then rename it back")
             yield entry
@@ -75,7 +78,7 @@ def look_at_source(
         there=bool(files) or _folder_stands(job, day, gateway),
         files=tuple(files),
         odd=tuple(odd),
-        waits=no_news(job, ledger) or waiting_for(job, day, gateway, ledger),
+        waits=no_news(job, ledger) or waiting_for(job, day, gateway, ledger, marked),
         notes=(*gateway.live.notes, *(note for note in notes if note.partition(":")[0] not in ours)),
         restless={file.claim.path: wait for file in files if (wait := too_new(file.claim, now)) is not None},
         place=gateway.place,
@@ -88,10 +91,7 @@ def _folder_stands(job: Job, day: date | None, gateway: Gateway) -> bool:
     pattern = job.source.pattern
     if day is None or pattern.name_codes() or not gateway.can("ls"):
         return day is None
-    if pattern.folder_is_the_days:
-        return True
-    days = pattern.discover(gateway.ls, since=day, hidden=job.source.hidden)
-    return any(found == day for found, _ in days)
+    return pattern.folder_is_the_days or any(pattern.folders(gateway.ls, day, hidden=job.source.hidden))
 
 
 def require_root(job: Job, gateway: Gateway) -> None:
@@ -123,10 +123,25 @@ def look_at_copy(
         )
         for file in files
     }
+    marker = copy_marker(copy, day)
     entries: dict[str, RemoteFile] = {}
-    for folder in sorted({parent(path) for path in destinations.values()}):
-        entries.update(listed(gateway, folder))
-    return CopySight(copy, destinations, entries, gateway.place, gateway.folds, copy_marker(copy, day))
+    if gateway.shows and not gateway.can("ls"):
+        entries = looked_up(gateway, list(dict.fromkeys(destinations.values())))
+    elif gateway.shows:
+        for folder in sorted({parent(path) for path in destinations.values()}):
+            entries.update(listed(gateway, folder))
+    return CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, shows=gateway.shows)
+
+
+def looked_up(gateway: Gateway, paths: Sequence[str]) -> dict[str, RemoteFile]:
+    """What stands under these names, by path. One that is rejected is left out: sending will say what is in the way."""
+    entries: dict[str, RemoteFile] = {}
+    for path, found in zip(paths, gateway.stat_many(paths), strict=True):
+        if isinstance(found, RemoteFile):
+            entries[path] = found
+        elif not isinstance(found, NotFound | Rejected):
+            raise found
+    return entries
 
 
 def listed(gateway: Gateway, folder: str) -> dict[str, RemoteFile]:

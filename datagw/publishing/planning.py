@@ -58,7 +58,8 @@ class SourceSight:
 class CopySight:
     """What stands at one destination: the entries of every folder that the day's files go to, by path.
 
-    `refused` says, by source path, why a file has no destination.
+    `refused` says, by source path, why a file has no destination; without `shows`, what was published there cannot be
+    seen, and its receipt is all that there is.
     """
 
     copy: Copy
@@ -68,6 +69,7 @@ class CopySight:
     folds: bool = False
     marker: str | None = None
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    shows: bool = True
 
     def is_source(self, source: SourceSight, claim: RemoteFile) -> bool:
         """Whether the copy of a file would be that very file, as far as names tell."""
@@ -217,6 +219,8 @@ def _decide(job: Job, sight: CopySight, file: SourceFile, known: Remembered, wis
     receipt = known.receipts.get((copy.name, claim.path))
     if receipt is not None and (receipt.destination, receipt.place) != (destination, sight.place):
         receipt = None
+    if not sight.shows:
+        return _decide_unseen(job, receipt, claim, asked=wish.again(file))
     there = sight.entries.get(destination)
     if there is not None and there.kind != "file":
         return "refuse", f"a {there.kind} stands at the destination; move it away"
@@ -236,6 +240,23 @@ def _decide(job: Job, sight: CopySight, file: SourceFile, known: Remembered, wis
         return "send", "changed since it was published" if receipt is not None else "not there yet"
     why = "changed since it was published" if receipt is not None else "there without a receipt"
     return _compare_or_send(sight, there, claim, ours, why)
+
+
+def _decide_unseen(job: Job, receipt: Receipt | None, claim: RemoteFile, *, asked: bool) -> tuple[str, str]:
+    """At a place that shows nothing of what it took, the receipt counts, whatever `if_gone` says."""
+    if asked:
+        return "send", "asked for again"
+    if receipt is None:
+        return "send", "not taken yet"
+    if receipt.version == claim.version:
+        return "skip", "taken already"
+    if receipt.content_version == claim.content_version:
+        return "adopt", "its ctime changed since it was taken: compared with the receipt"
+    if not job.watches:
+        return "send", "a new occasion"
+    if receipt.size == claim.size and not job.again:
+        return "adopt", "changed since it was taken, of equal size: compared with the receipt"
+    return "send", "taken again" if job.again else "changed since it was taken"
 
 
 def _decide_proven(
@@ -266,6 +287,14 @@ def _compare_or_send(sight: CopySight, there: RemoteFile, claim: RemoteFile, our
     if sight.copy.overwrite or ours:
         return "send", f"{why}, and differs in size"
     return _NOT_OURS
+
+
+def is_enough(job: Job, receipt: Receipt) -> bool:
+    """Whether a file may go from its source by this receipt.
+
+    Deleted only if its content is known to be elsewhere; moved also if a place that shows nothing has taken it.
+    """
+    return receipt.verification in STRONG or (receipt.verification == "accepted" and not job.delete_source)
 
 
 def is_intact(receipt: Receipt, there: RemoteFile) -> bool:
@@ -317,7 +346,7 @@ def _goings(job: Job, source: SourceSight, actions: list[Action], known: Remembe
     for action in actions:
         kinds.setdefault(action.source.path, set()).add(action.kind)
         receipt = known.receipts.get((action.copy, action.source.path))
-        if action.kind in ("skip", "leave") and (receipt is None or receipt.verification not in STRONG):
+        if action.kind in ("skip", "leave") and (receipt is None or not is_enough(job, receipt)):
             weak.add(action.source.path)
     kind, held = ("delete" if job.delete_source else "move"), weak | source.restless.keys()
     for file in source.files:
