@@ -6,20 +6,20 @@ import copy
 import json
 import logging
 import os
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 from datagw.errors import Changed, GatewayError
 from datagw.files import RemoteFile, StagedFile
-from datagw.gateways.front.reading import open_unchanged
+from datagw.gateways.front.reading import Published, Reading
 from datagw.gateways.secrets import Secret
 from datagw.jobs import Job
 from datagw.jobs.models import Command
 from datagw.pipelines.commands.ending import problem_of
+from datagw.pipelines.commands.leaving import remove
 from datagw.pipelines.commands.output import Output
 from datagw.pipelines.commands.pipes import Pipe
 from datagw.pipelines.commands.placeholders import Values, fill
@@ -38,7 +38,7 @@ class Errand:
     """What all starts of a job have in common.
 
     `base` is the folder of the job file, `tmp_dir` one that is there and may be written to, `payload` whatever JSON can
-    hold, `report` is filled.
+    hold, `report` is filled. `fence` raises when the run is to end; without one, that of the world does.
     """
 
     job: Job
@@ -48,39 +48,60 @@ class Errand:
     tmp_dir: Path
     report: Report = field(default_factory=Report)
     payload: object = None
+    fence: Callable[[], None] | None = None
 
 
-def run_command(errand: Errand, files: Iterable[tuple[StagedFile, str]]) -> Iterator[tuple[str, GatewayError | None]]:
-    """Starts the command of a job for files in hand, each with its relative path; yields path and outcome as they come.
+def run_command(errand: Errand, readings: Iterable[Reading]) -> Iterator[tuple[Reading, Published | GatewayError]]:
+    """Starts the command of a job for files in hand, as `_publish_many` of a place; yields what became of each.
 
-    The outcome None says that the program took the file, and that all that it left is published and proven. Raises
-    GatewayError where no program can be started at all, ConfigError where a secret leads nowhere.
+    Published says that the program took the file, and that all that it left is proven. Raises GatewayError where no
+    program can be started at all, ConfigError where a secret leads nowhere.
     """
-    work = errand.job.work
-    command = work.command if work is not None else None
+    command = errand.job.work.command if errand.job.work is not None else None
     if command is None:
         raise TypeError(f"{errand.job.name} has no command")
     secrets = {name: value.reveal() for name, value in command.env.items() if isinstance(value, Secret)}
-    environment = environment_of({name: text for name, text in command.env.items() if isinstance(text, str)} | secrets)
+    texts = {name: value for name, value in command.env.items() if isinstance(value, str)}
+    environment = environment_of({**texts, **secrets})
     program = program_of(command.arguments[0], errand.base, environment.get("PATH"))
     with Keeping() as keeping:
         runner = _Runner(errand, command, program, environment, secrets, keeping)
         if command.per == "batch" and errand.job.watches:
-            together = list(files)
-            outcome = runner.run(together, "")
-            yield from ((path, _of(outcome, path)) for _, path in together)
+            yield from _together(runner, readings)
         else:
-            for one in files:
-                yield one[1], runner.run([one], one[1])
+            for reading in readings:
+                problem = _unread(reading) or runner.run([reading], reading.final)
+                yield reading, problem or _accepted(reading)
 
 
-def _of(outcome: GatewayError | None, path: str) -> GatewayError | None:
-    """The error of one file of a batch, each its own."""
-    if outcome is None:
-        return None
-    mine = copy.copy(outcome)
-    mine.path = path
-    return mine
+def _together(runner: _Runner, readings: Iterable[Reading]) -> Iterator[tuple[Reading, Published | GatewayError]]:
+    """One start for all of them; those that cannot be read are left out of it."""
+    whole: list[Reading] = []
+    for reading in readings:
+        problem = _unread(reading)
+        if problem is None:
+            whole.append(reading)
+        else:
+            yield reading, problem
+    problem = runner.run(whole, "") if whole else None
+    for reading in whole:
+        mine = copy.copy(problem)
+        if mine is not None:
+            mine.path = None  # each its own
+        yield reading, mine or _accepted(reading)
+
+
+def _unread(reading: Reading) -> GatewayError | None:
+    """Hashes a file; what is wrong with it, where it is not what was planned, or somebody is writing to it."""
+    try:
+        with reading.whole():
+            return None
+    except GatewayError as error:
+        return error
+
+
+def _accepted(reading: Reading) -> Published:
+    return Published(RemoteFile(reading.final, reading.size), "accepted")
 
 
 @dataclass
@@ -102,44 +123,34 @@ class _Runner:
         each = self.command.per == "file" and self.errand.job.watches and pattern.exact is None
         self._reported = Reported(self.errand.report, each=each)
 
-    def run(self, files: Sequence[tuple[StagedFile, str]], path: str) -> GatewayError | None:
+    def run(self, readings: Sequence[Reading], path: str) -> GatewayError | None:
         """One start; `path` is the relative one of its file, `""` for many."""
         room = Path(tempfile.mkdtemp(prefix="start-", dir=self.errand.tmp_dir))
         try:
-            return self._in(room, files, path)
-        except Changed as error:
-            return error
+            return self._run(room, [_staged(reading) for reading in readings], path)
         except GatewayError as error:
             return self._mask.error(error)
         finally:
-            shutil.rmtree(room)
+            remove(room, self._log)
 
-    def _in(self, room: Path, files: Sequence[tuple[StagedFile, str]], path: str) -> GatewayError | None:
-        for staged, _ in files:
-            with open_unchanged(staged):
-                pass  # nobody has it open for writing, and it is what was planned
-        label = path if path and self.errand.job.watches else self.errand.job.name
+    def _run(self, room: Path, files: Sequence[tuple[StagedFile, str]], path: str) -> GatewayError | None:
+        job = self.errand.job
+        label = path if path and job.watches else job.name
         output = Output(label, self._log, self._mask, self._longest)
         pipe = Pipe(room, label, self._log, self._mask.json)
         out = room / "out"
         out.mkdir()
-        values = Values(
-            files=[_named(room, staged, relative) for staged, relative in files] if self.errand.job.watches else (),
-            path=path,
-            out=out,
-            day=self.errand.day,
-        )
-        ended = watch(
-            self.keeping,
-            Start(self.program, fill(self.command.arguments, values), self._environment(pipe, files), self.errand.base),
-            output,
-            limit=self.command.timeout.total_seconds() if self.command.timeout is not None else None,
-            look=lambda: self._look(pipe),
-        )
+        local = [_named(room, staged, relative) for staged, relative in files] if job.watches else []
+        arguments = fill(self.command.arguments, Values(local, path, out, self.errand.day))
+        names = [relative for _, relative in files] if job.watches else []
+        start = Start(self.program, arguments, self._environment(pipe, names), self.errand.base)
+        limit = self.command.timeout
+        seconds = limit.total_seconds() if limit is not None else None
+        ended = watch(self.keeping, start, output, limit=seconds, look=lambda: self._look(pipe))
         pipe.look()
         self._tell(label, ended)
         self._reported.take(pipe, path)
-        problem = problem_of(ended, self.command.arguments[0], output.last, _words(self.command.timeout), path or None)
+        problem = problem_of(ended, self.command.arguments[0], output.last, _words(seconds))
         if problem is not None:
             return problem
         for staged, _ in files:
@@ -148,16 +159,16 @@ class _Runner:
 
     def _look(self, pipe: Pipe) -> None:
         pipe.look()
-        self.errand.world.fence()
+        (self.errand.fence or self.errand.world.fence)()
 
-    def _environment(self, pipe: Pipe, files: Sequence[tuple[StagedFile, str]]) -> dict[str, str]:
+    def _environment(self, pipe: Pipe, files: Sequence[str]) -> dict[str, str]:
         errand = self.errand
         own = {"DATAGW_JOB": errand.job.name, "DATAGW_RUN": errand.world.run}
         if errand.day is not None:
             own["DATAGW_DAY"] = errand.day.isoformat()
         if errand.payload is not None:
             own["DATAGW_PAYLOAD"] = json.dumps(errand.payload)
-        extras = {"payload": errand.payload, "files": [relative for _, relative in files if errand.job.watches]}
+        extras = {"payload": errand.payload, "files": list(files)}
         told = pipe.open(errand.job.name, errand.world.run, errand.day, extras)
         return {**self.environment, **own, **told}
 
@@ -169,6 +180,13 @@ class _Runner:
 
     def _publish(self, out: Path, path: str) -> GatewayError | None:
         return None
+
+
+def _staged(reading: Reading) -> tuple[StagedFile, str]:
+    content = reading.upload.content
+    if isinstance(content, bytes):
+        raise TypeError(f"{reading.final}: these are bytes, and no file")
+    return content, reading.final
 
 
 def _named(room: Path, staged: StagedFile, relative: str) -> Path:
@@ -196,6 +214,5 @@ def _compare(staged: StagedFile) -> None:
         raise Changed("the file changed while the program had it", path=staged.origin.path)
 
 
-def _words(limit: timedelta | None) -> str:
-    seconds = limit.total_seconds() if limit is not None else 0
-    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
+def _words(seconds: float | None) -> str:
+    return f"{seconds or 0:g} s" if (seconds or 0) < 60 else f"{(seconds or 0) / 60:g} min"

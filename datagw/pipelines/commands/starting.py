@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from datagw.errors import Denied, GatewayError, NotFound, Rejected, Unavailable
+from datagw.errors import Denied, GatewayError, Unavailable
 from datagw.pipelines.commands import keeper
 from datagw.pipelines.commands.keeper import Gone
 
@@ -34,10 +34,10 @@ def program_of(name: str, folder: Path, path: str | None) -> str:
     """The file that is meant by the first word of a command.
 
     With a slash in it, it is a path that starts at `folder`, that of the job file; else it is looked for in `path`, as
-    a shell does. Raises NotFound or Denied, which say what was looked for and where.
+    a shell does. Raises Denied, which says what was looked for and where.
     """
     if "/" in name:
-        found = os.path.join(folder, os.path.expanduser(name))
+        found = os.path.normpath(os.path.join(folder, os.path.expanduser(name)))
         _check(found, name)
         return found
     searched = [os.path.join(folder, part) for part in (os.defpath if path is None else path).split(os.pathsep)]
@@ -51,14 +51,14 @@ def program_of(name: str, folder: Path, path: str | None) -> str:
     if denied is not None:
         raise Denied(f"the program `{name}` is not executable; try `chmod +x`", path=denied)
     beside = f'; one stands beside the job file: write "./{name}"' if os.path.isfile(os.path.join(folder, name)) else ""
-    raise NotFound(f"there is no program `{name}` in PATH, which is {os.pathsep.join(searched)}{beside}")
+    raise Denied(f"there is no program `{name}` in PATH, which is {os.pathsep.join(searched)}{beside}")
 
 
 def _check(found: str, name: str) -> None:
     if os.path.isdir(found):
-        raise Rejected(f"the program `{name}` is a folder", path=found)
+        raise Denied(f"the program `{name}` is a folder", path=found)
     if not os.path.exists(found):
-        raise NotFound(f"there is no program `{name}` here", path=found)
+        raise Denied(f"there is no program `{name}` here", path=found)
     if not os.access(found, os.X_OK):
         raise Denied(f"the program `{name}` is not executable; try `chmod +x`", path=found)
 
@@ -97,7 +97,7 @@ class Keeping:
     def start(self, wish: Start, out: int, err: int) -> int:
         """Starts a program, with its two streams; returns its process id, which is that of its group as well.
 
-        Raises GatewayError where it cannot be: NotFound, Denied; Rejected where it is the files that are too many.
+        Raises GatewayError where it cannot be.
         """
         message = {
             "program": wish.program,
@@ -131,18 +131,20 @@ def _refusal(wish: Start, number: int, filename: str) -> GatewayError:
     """Why execve(2) started nothing, in words."""
     program, reason = wish.program, os.strerror(number)
     if filename == str(wish.folder) != program:
-        return NotFound(f"the folder to start programs in: {reason}", path=filename)
+        return Denied(f"the folder to start programs in: {reason}", path=filename)
     if number == errno.E2BIG:
-        longest = max(len(os.fsencode(argument)) for argument in wish.arguments)
-        size = sum(len(os.fsencode(argument)) + 1 for argument in wish.arguments)
-        what = f"{len(wish.arguments)} arguments of {size:,} bytes, the longest of {longest:,}, are too much"
-        return Rejected(f"{_CANNOT_START}: {what} for one start; `batch = {{ files = … }}` makes smaller batches")
+        arguments = [os.fsencode(argument) for argument in wish.arguments]
+        variables = [os.fsencode(f"{name}={value}") for name, value in wish.environment.items()]
+        given, around = sum(map(len, arguments)), sum(map(len, variables))
+        longest = max(map(len, (*arguments, *variables)))
+        size = f"{given:,} bytes of arguments and {around:,} of environment, the longest piece of {longest:,}"
+        return Denied(f"{_CANNOT_START}: {size}, are more than this machine takes; smaller batches have fewer files")
     if number == errno.ENOEXEC:
         return Denied(
             f"{_CANNOT_START}: it begins with no `#!` line, as in `#!/bin/sh`, and is no program", path=program
         )
     if number == errno.ENOENT:
-        return NotFound(f"{_CANNOT_START}: {_interpreter(program)}", path=program)
+        return Denied(f"{_CANNOT_START}: {_interpreter(program)}", path=program)
     if number in (errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY, errno.EMFILE, errno.ENFILE):
         return Unavailable(f"{_CANNOT_START}: {reason}", path=program)
     return Denied(f"{_CANNOT_START}: {reason}", path=program)
