@@ -128,7 +128,8 @@ def _later(action: Action, attempt: Attempt) -> Action:
 
 def _reason(attempt: Attempt) -> str:
     times = "once" if attempt.count == 1 else "twice" if attempt.count == 2 else f"{attempt.count} times"
-    return f"failed {times}, last: {attempt.error}; tried again at {until_of(attempt):%H:%M:%S} UTC"
+    first = attempt.error.partition("\n")[0]  # the lines below it are what a program said
+    return f"failed {times}, last: {first}; tried again at {until_of(attempt):%H:%M:%S} UTC"
 
 
 # ---- places that do not answer
