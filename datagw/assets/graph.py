@@ -11,6 +11,8 @@ from datagw.assets.broken import broken_file, broken_job
 from datagw.assets.copies import copies_of
 from datagw.assets.days import partitions_of
 from datagw.assets.files import partitions_of_files
+from datagw.assets.item_copies import items_of
+from datagw.assets.items import copies_of_items, parts_of_items, sources_of_items
 from datagw.assets.lineage import deps_on_jobs
 from datagw.assets.names import STAGING, WORK_NAME, copy_key, resource_keys, source_key
 from datagw.assets.resources import GatewayResource
@@ -37,6 +39,9 @@ def assets_of(jobfile: JobFile, job: Job, ledger: Ledger | None) -> list[AssetSp
         specs = _of_own_code(jobfile, job, job.work, parts, deps)
         return [*shown, works_of(jobfile, job, specs, parts, used)]
     specs = [copy_of(job, copy, jobfile.gateways[copy.gateway], parts, deps) for copy in job.to]
+    if specs and parts_of_items(job):
+        each = copies_of_items(job, specs, deps_on_jobs(jobfile, job, parts))
+        return [*shown, *sources_of_items(job), items_of(jobfile, job, each, used)]
     return [*shown, copies_of(jobfile, job, specs, parts, used)] if specs else shown
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from dagster import AssetKey
 
+from datagw.assets.items import made_of_items
 from datagw.assets.names import WORK_NAME, copy_key, source_key
 from datagw.jobs import Job
 from datagw.jobs.models import Node
@@ -17,7 +18,7 @@ def made_by(job: Job) -> dict[AssetKey, str]:
     The assets of own code all share that of the code itself: the files that it has taken.
     """
     if job.work is None:
-        return {copy_key(job.name, copy.name): copy.name for copy in job.to}
+        return made_of_items(job)
     return dict.fromkeys([*works(job), *outputs(job)], WORK_NAME)
 
 

@@ -17,11 +17,11 @@ from datagw.jobs.models import Node, Work
 
 def source_of(job: Job, gateway: Gateway, days: PartitionsDefinition | None) -> AssetSpec:
     """The files that a job watches: an asset that nothing here makes."""
-    where = gateway.using(name=job.source.gateway).shown(job.source.pattern.text)
+    where = gateway.using(name=job.source.gateway).shown(job.source.text)
     return AssetSpec(
         source_key(job.name),
         partitions_def=days,
-        description=_described(f"Source files of `{job.name}`", where, job),
+        description=_described(f"{'Source files' if job.source.items is None else 'List'} of `{job.name}`", where, job),
         metadata=_metadata(where, job),
         kinds={gateway.type, "file"},
         **_common(job),

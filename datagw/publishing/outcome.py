@@ -46,8 +46,9 @@ def copy_result(work: CopyWork, *, late: bool) -> CopyResult:
 
 
 def rows_of(job: Job) -> int | None:
-    """How many files a result tells one by one; None: all, where each is a partition of its own."""
-    return _ROWS if job.assets == "job" else None
+    """How many files a result tells one by one; None: all, where each may be an asset or a partition of its own."""
+    named = job.source.items is not None and job.source.items.names is not None
+    return _ROWS if job.assets == "job" and not named else None
 
 
 def dead_copy(
