@@ -137,7 +137,8 @@ def _what_is_deleted_is_proven_elsewhere(draft: Draft) -> Iterator[Complaint]:
     if not (draft.table.delete_source or draft.table.move_source):
         return
     key = "delete_source" if draft.table.delete_source else "move_source"
-    if not draft.table.to and "to" not in draft.unsure:
+    own_code = draft.table.backend or draft.table.nodes or draft.table.run  # that it took a file counts for moving it
+    if not (draft.table.to or own_code) and "to" not in draft.unsure:
         yield Complaint((key,), "there is no copy that could prove a file: `to` is empty")
     for number, copy in enumerate(draft.table.to):
         if (copy.verify or draft.table.verify) == "size":

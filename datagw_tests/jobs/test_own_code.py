@@ -54,6 +54,11 @@ def test_a_command_with_copies_publishes_what_it_leaves(tmp_path):
     assert job.gateways == {"local", "lake"}
 
 
+def test_what_own_code_has_taken_may_be_moved(tmp_path):
+    text = '[j]\nsource = "local:in/*"\nwhen = "new files"\nrun = ["true"]\nmove_source = "local:done/"\n'
+    assert loaded(tmp_path, text).jobs["j"].move_source is not None
+
+
 MISTAKES = [
     ('backend = "a.b.C"', 'backend: Python code is named "module:name"; not "a.b.C"; did you mean "a.b:C"?'),
     ('backend = "m:f"\nrun = ["true"]', "run: a job has one kind of own code, and this one has backend"),
