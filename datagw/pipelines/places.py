@@ -13,14 +13,24 @@ from datagw.pipelines.worker import Worker
 from datagw.publishing.world import World
 
 
-def with_own_code(world: World, job: Job, base: Path, *, payload: object = None, report: Report | None = None) -> World:
+def with_own_code(
+    world: World,
+    job: Job,
+    base: Path,
+    *,
+    payload: object = None,
+    report: Report | None = None,
+    resume_from: str | None = None,
+) -> World:
     """The world with all places that a job names; the same world for a job that has no code of its own.
 
     `base` is the folder of the job file, where modules and programs are looked for first; `payload` (whatever JSON can
-    hold) is handed to the code; `report` is filled with what the code has to show beyond receipts.
+    hold) is handed to the code; `report` is filled with what the code has to show beyond receipts. `resume_from` names
+    a failed run of a job without days and source: what its functions had done is not done again.
     """
     if job.work is None:
         return world
-    worker = Worker.of(job, world, base, payload, Report() if report is None else report)
+    report = Report() if report is None else report
+    worker = Worker.of(job, world, base, payload, report, resume_from)
     own = {OCCASION: Occasion.of(job, world.ledger, payload), WORK: worker}
     return replace(world, gateways={**world.gateways, **own})

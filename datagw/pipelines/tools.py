@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -60,6 +60,12 @@ class Tools(Registering):
     def _entries(self) -> Entries:
         return self.__entries
 
+    def with_folder(self, folder: Path) -> Tools:
+        """The same tools with another folder as `tmp_dir`."""
+        other = copy(self)
+        other.tmp_dir = folder
+        return other
+
     def abort_if_asked(self) -> None:
         """Raises Aborted once somebody has asked for the end of the run, and LeaseLost where another has taken over."""
         self._bench.fence()
@@ -103,13 +109,13 @@ class Tools(Registering):
         if local.is_dir() and not to.endswith("/") and to:
             raise ValueError(f"{local} is a folder: its files are published with {place}/")
         bench = self._bench
-        copy = Copy(name=gateway.name, gateway=gateway.name, template=_template(to), overwrite=overwrite)
+        made = Copy(name=gateway.name, gateway=gateway.name, template=_template(to), overwrite=overwrite)
         result = deliver(
             replace(bench.world, log=bench.log, gateways={**bench.world.gateways, gateway.name: gateway}),
             self.job,
             local if local.is_dir() else local.parent,
             None if local.is_dir() else [local.name],
-            [copy],
+            [made],
             self.day,
             retries=bench.job.retries,
             bandwidth=bench.job.bandwidth,

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import Field, GetPydanticSchema
+from pydantic import Field, GetPydanticSchema, PrivateAttr
 from pydantic_core.core_schema import any_schema
 from typing_extensions import override
 
-from datagw.errors import GatewayError, NotFound
+from datagw.errors import ConfigError, Denied, GatewayError, NotFound
 from datagw.files import RemoteFile
 from datagw.gateways.base import Gateway, Reading
 from datagw.gateways.front.reading import Published
 from datagw.jobs import Job
 from datagw.jobs.words import WORK
 from datagw.pipelines.occasion import Always
-from datagw.pipelines.report import Report
+from datagw.pipelines.report import NodeResult, Report
 from datagw.publishing.world import World
+
+if TYPE_CHECKING:
+    from datagw.pipelines.bench import Bench
 
 _AS_IT_IS = GetPydanticSchema(lambda _type, _handler: any_schema())
 
@@ -34,11 +38,23 @@ class Worker(Gateway):
     base: Path = Field(repr=False)
     payload: Any = Field(default=None, repr=False)
     report: Annotated[Report, _AS_IT_IS] = Field(repr=False)
+    resume_from: str | None = Field(default=None, repr=False)
+
+    _again: dict[str, list[NodeResult]] = PrivateAttr(default_factory=dict[str, list[NodeResult]])
 
     @classmethod
-    def of(cls, job: Job, world: World, base: Path, payload: object, report: Report) -> Self:
-        """The own code of a job, in the surroundings of a run."""
-        return cls(job=job, world=world, base=base, payload=payload, report=report).using(name=WORK)
+    def of(
+        cls,
+        job: Job,
+        world: World,
+        base: Path,
+        payload: object,
+        report: Report,
+        resume_from: str | None = None,
+    ) -> Self:
+        """The own code of a job, in the surroundings of a run; `resume_from` is a run that is gone on with."""
+        made = cls(job=job, world=world, base=base, payload=payload, report=report, resume_from=resume_from)
+        return made.using(name=WORK)
 
     @override
     def _session(self) -> Always:
@@ -56,7 +72,39 @@ class Worker(Gateway):
 
     @override
     def _publish(self, session: Always, reading: Reading) -> Published:
-        raise self._cannot("run own code yet")
+        ((_, outcome),) = self._publish_many(session, [reading])
+        if isinstance(outcome, GatewayError):
+            raise outcome
+        return outcome
+
+    @override
+    def _publish_many(
+        self, session: Any, readings: Iterable[Reading]
+    ) -> Iterator[tuple[Reading, Published | GatewayError]]:
+        from datagw.pipelines.bench import bench_of
+        from datagw.pipelines.handing import hand_over
+
+        try:
+            with bench_of(self.job, self.world, self.base, self.report, self.live.fence) as bench:
+                if bench.work.command is None:
+                    yield from hand_over(bench, readings, self.payload, self.resume_from, self._again)
+                else:
+                    yield from self._run_command(bench, readings)
+        except ConfigError as error:  # no file is at fault, and no second try helps
+            raise Denied(str(error)) from None
+
+    def _run_command(
+        self, bench: Bench, readings: Iterable[Reading]
+    ) -> Iterator[tuple[Reading, Published | GatewayError]]:
+        from datagw.pipelines.commands.running import Errand, run_command
+
+        every = iter(readings)
+        for first in every:  # it tells the day, which is that of all
+            day = first.upload.day
+            errand = Errand(
+                self.job, self.world, self.base, day, bench.folder, self.report, self.payload, self.live.fence
+            )
+            yield from run_command(errand, itertools.chain([first], every))
 
     @override
     def _translate(self, error: BaseException) -> GatewayError | None:

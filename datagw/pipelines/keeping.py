@@ -1,0 +1,125 @@
+"""Results kept in the ledger: written a few at a time, and read again by a run that repeats a failed one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Any, cast
+
+from datagw.jobs.models import Node
+from datagw.ledger import Ledger, Result
+from datagw.pipelines.bench import Bench
+from datagw.pipelines.report import StateOfNode
+
+LARGEST = 1 << 20  # bytes of JSON; what is longer is not kept, and its function is called again
+_ROWS = 500  # that wait to be written
+_BYTES = 1 << 20
+_SECONDS = 1.0
+
+
+def occasion_of(job: str, day: date | None, versions: Sequence[str], payload: object) -> str:
+    """What functions are called for, as a short hash: the same day or files, with the same payload."""
+    said = json.dumps([job, day.isoformat() if day else None, list(versions), payload], sort_keys=True)
+    return hashlib.sha256(said.encode("ascii")).hexdigest()[:32]
+
+
+def fingerprint_of(node: Node) -> str:
+    """What a node does, as it is written in the job file."""
+    said = json.dumps([node.run, node.after, node.each, node.payload], sort_keys=True)
+    return hashlib.sha256(said.encode("ascii")).hexdigest()[:16]
+
+
+class Results:
+    """The results of one call of a graph; `resume_from` is a run whose occasion is gone on with, whatever it was."""
+
+    def __init__(self, bench: Bench, day: date | None, occasion: str, resume_from: str | None) -> None:
+        self._bench = bench
+        self._ledger: Ledger = bench.world.ledger
+        self._day = day
+        job = bench.job.name
+        self._occasion = (self._ledger.occasion_of(job, resume_from) if resume_from else None) or occasion
+        self._after = self._ledger.left_open(job, self._occasion)
+        self._whole: dict[str, Result] = {}
+        if self._after is not None:
+            self._whole = self._ledger.results_of_nodes(job, self._occasion, self._after)
+        self._waiting: list[Result] = []
+        self._bytes = 0
+        self._since = time.monotonic()
+
+    # ---- what an earlier run has left
+
+    def whole(self, node: Node) -> Result | None:
+        """The result of a node that an earlier run has done, kept, and written as it is written now."""
+        found = self._whole.get(node.name)
+        if found is None or found.state != "done" or found.fingerprint != fingerprint_of(node):
+            return None
+        return found if found.output is not None or found.items is not None else None
+
+    def items(self, node: Node) -> Iterator[tuple[int, str]]:
+        """The items of a node that earlier runs have done, in order: number, and output as JSON."""
+        if self._after is None:
+            return iter(())
+        self.flush()
+        return self._ledger.done_items(
+            self._bench.job.name, self._occasion, node.name, fingerprint_of(node), self._after
+        )
+
+    # ---- what this one leaves
+
+    def kept(self, line: str) -> bool:
+        """Whether an output, as JSON, may be kept: not too long, without secrets and paths that will be gone."""
+        return len(line) <= LARGEST and self._bench.mask(line) == line and str(self._bench.folder) not in line
+
+    def put(
+        self,
+        node: Node,
+        state: StateOfNode,
+        item: int = -1,
+        *,
+        output: str | None = None,
+        items: int | None = None,
+        error: str | None = None,
+        seconds: float = 0.0,
+        tries: int = 0,
+    ) -> None:
+        """One more result; written soon, at the latest by `flush`."""
+        row = self._row(node.name, state, fingerprint_of(node))
+        values = {"item": item, "output": output, "items": items, "error": error}
+        self._add(row, {**values, "seconds": round(seconds, 3), "tries": tries})
+        if item < 0:
+            self.flush()
+
+    def end(self, state: StateOfNode) -> None:
+        """All nodes are through; if they are done, the next run for this occasion begins anew."""
+        self._add(self._row("", state, ""), {})
+        self.flush()
+
+    def flush(self) -> None:
+        """Everything written that waits."""
+        rows, self._waiting, self._bytes = self._waiting, [], 0
+        self._since = time.monotonic()
+        self._ledger.write_results(rows)
+
+    def _row(self, node: str, state: StateOfNode, fingerprint: str) -> Result:
+        bench = self._bench
+        return Result(
+            job=bench.job.name,
+            occasion=self._occasion,
+            day=self._day,
+            run=bench.world.run,
+            node=node,
+            state=state,
+            fingerprint=fingerprint,
+            at=bench.world.now(),
+        )
+
+    def _add(self, row: Result, values: dict[str, Any]) -> None:
+        self._waiting.append(replace(row, **values))
+        self._bytes += len(cast("str", values.get("output") or ""))
+        late = time.monotonic() - self._since >= _SECONDS
+        if late or len(self._waiting) >= _ROWS or self._bytes >= _BYTES:
+            self.flush()
