@@ -73,10 +73,10 @@ class Doings:
         return found
 
     def _nodes(self, nodes: Sequence[NodeResult], partition: str | None, more: dict[str, Any]) -> None:
-        for node in nodes:
-            if node.state == "done":
+        for node in nodes if self._is_graph else ():
+            key = copy_key(self.job.name, node.name)
+            if node.state == "done" and key in self.context.selected_asset_keys:
                 found = more | of_node(node, nodes, self.payload)
-                key = copy_key(self.job.name, node.name)
                 self.context.log_event(AssetMaterialization(key, partition=partition, metadata=found))
 
     def _tell(

@@ -32,6 +32,7 @@ from datagw.errors import ConfigError, DatagwError
 from datagw.jobs import Job, JobFile
 from datagw.jobs.state import ledger_url
 from datagw.ledger.ledger import Ledger
+from datagw.pipelines.report import Report
 from datagw.publishing.results import DayResult
 from datagw.publishing.world import NoProgress, Progress
 
@@ -42,11 +43,13 @@ _log = logging.getLogger("datagw")
 class RunOutcome:
     """What came of it: a result for each day that was worked on, oldest first, and the ids of Dagster's runs.
 
+    `reports` says what own code has reported of each of these days.
     `success` says that no day failed; an unfinished or missing one has not.
     """
 
     results: list[DayResult] = field(default_factory=list)
     run_ids: list[str] = field(default_factory=list)
+    reports: dict[date | None, Report] = field(default_factory=dict)
     success: bool = True
 
 
@@ -59,10 +62,13 @@ def run_job(
     wait: bool = True,
     resend: bool = False,
     resend_file: str | None = None,
+    payload: object = None,
     progress: Progress | None = None,
     should_abort: Callable[[], bool] | None = None,
 ) -> RunOutcome:
     """Publishes the days of a job (`[None]` where it has none); contiguous ones are one run.
+
+    `payload`, whatever JSON can hold, is for jobs of own code.
 
     Raises what ended a run as a whole: LeaseHeld without `wait`, LeaseLost, Aborted, KeyboardInterrupt, LedgerError;
     the runs are then on record all the same. A day that fails raises nothing.
@@ -74,6 +80,8 @@ def run_job(
     who = Onlooker(progress or NoProgress(), should_abort or (lambda: False), _log)
     asked_for = {"wait": wait, "resend": resend, "resend_file": resend_file if resend else None}
     wishes = {name: value for name, value in asked_for.items() if value != Wishes.model_fields[name].default}
+    if payload is not None:
+        wishes["payload"] = payload
     outcome = RunOutcome()
     for part in parts:
         run = _create(definition, job, part, wishes, instance)
@@ -82,6 +90,7 @@ def run_job(
             _execute(definition, run, instance, who)
     asked = set(days)
     outcome.results = [day for day in who.results if day.day in asked or day.state != "missing"]
+    outcome.reports = who.reports
     outcome.success = not any(day.state == "failed" for day in outcome.results)
     return outcome
 

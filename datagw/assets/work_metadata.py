@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from dagster import MetadataValue, TableColumn, TableRecord, TableSchema
@@ -64,7 +65,7 @@ def of_work(job: Job, result: CopyResult | None, report: Report, payload: object
 
 
 def of_node(node: NodeResult, nodes: Sequence[NodeResult], payload: object) -> dict[str, Any]:
-    """The metadata of one function of a graph, with a table of all."""
+    """The metadata of one function of a graph, with a table of all; `resumed`: an earlier run had done it."""
     found: dict[str, Any] = {
         "seconds": round(node.seconds, 3),
         "tries": node.tries,
@@ -72,6 +73,10 @@ def of_node(node: NodeResult, nodes: Sequence[NodeResult], payload: object) -> d
         "failed": node.failed_items,
         "nodes": MetadataValue.table([_node(one) for one in nodes[:_MOST_ROWS]], _NODES),
     }
+    if node.output is not None:
+        found["output"] = MetadataValue.json(node.output)
+    if node.resumed:
+        found["resumed"] = True
     return found if payload is None else found | {"payload": MetadataValue.json(payload)}  # pyright: ignore[reportArgumentType]
 
 
@@ -140,14 +145,16 @@ def _published(delivered: Sequence[DayResult]) -> dict[str, Any]:
 
 def _both(one: NodeResult, other: NodeResult) -> NodeResult:
     states = {one.state, other.state}
-    return NodeResult(
-        one.name,
-        "failed" if "failed" in states else "skipped" if "skipped" in states else "done",
-        one.seconds + other.seconds,
-        one.tries + other.tries,
-        one.items + other.items,
-        one.failed_items + other.failed_items,
-        one.error or other.error,
+    return replace(
+        one,
+        state="failed" if "failed" in states else "skipped" if "skipped" in states else "done",
+        seconds=one.seconds + other.seconds,
+        tries=one.tries + other.tries,
+        items=one.items + other.items,
+        failed_items=one.failed_items + other.failed_items,
+        error=one.error or other.error,
+        output=other.output or one.output,
+        resumed=one.resumed and other.resumed,
     )
 
 

@@ -11,6 +11,7 @@ import click
 
 from datagw.cli.endings import DONE, FAILED, WRONG
 from datagw.cli.opening import job_file, right_jobs
+from datagw.cli.own_code import code_problems, secret_problems
 from datagw.cli.printing import print_json, print_line
 from datagw.cli.settings import Command, Settings, pass_settings
 from datagw.cli.units import days_of
@@ -36,12 +37,14 @@ class Reached:
 def command(settings: Settings, connect: bool) -> int:
     """Validates the job file: every error, with its place in the file and what to write instead.
 
+    Own code is imported, to see that it is there and can be called; it is not run.
     Exit code 2 where it has errors, 1 where a gateway cannot be reached.
     """
     from datagw.jobs import check_secrets
 
     file = job_file(settings)
-    secrets = check_secrets(file)
+    secrets = [*check_secrets(file), *secret_problems(file)]
+    code = [*code_problems(file)]
     declared = sorted({*file.gateways} - {"https", "http"})  # web addresses are looked at as the sources that they are
     reached = [try_gateway(file, name) for name in declared] if connect else []
     early, unknown = days_before_start(file) if connect else ({}, {})
@@ -50,17 +53,18 @@ def command(settings: Settings, connect: bool) -> int:
             {
                 "problems": [asdict(problem) for problem in file.problems],
                 "secrets": [asdict(problem) for problem in secrets],
+                "code": [asdict(problem) for problem in code],
                 "gateways": [asdict(one) for one in reached],
                 "before_start": {job: [day.isoformat() for day in days] for job, days in early.items()},
                 "sources": unknown,
             }
         )
     else:
-        for problem in (*file.problems, *secrets):
+        for problem in (*file.problems, *secrets, *code):
             print_line(str(problem))
         _print_reached(reached, early, unknown)
-        _print_count(file, len(file.problems) + len(secrets))
-    if file.problems or secrets:
+        _print_count(file, len(file.problems) + len(secrets) + len(code))
+    if file.problems or secrets or code:
         return WRONG
     return FAILED if unknown or any(one.error is not None for one in reached) else DONE
 
@@ -95,6 +99,8 @@ def days_before_start(file: JobFile) -> tuple[dict[str, list[date]], dict[str, s
     early: dict[str, list[date]] = {}
     unknown: dict[str, str] = {}
     for job in right_jobs(file):
+        if not job.watches:
+            continue
         source = job.source.gateway
         try:
             with watched(job, file.gateways).using(name=source, retries=RetryPolicy(max=0)) as gateway:
@@ -116,7 +122,7 @@ def _written_to(file: JobFile, gateway: str) -> list[str]:
     day = datetime.now().astimezone().date()
     found: list[str] = []
     for job in right_jobs(file):
-        found += [copy.template.folder(day if job.dated else None) for copy in job.to if copy.gateway == gateway]
+        found += [copy.template.folder(day if job.dated else None) for copy in job.published if copy.gateway == gateway]
         if job.frees and job.source.gateway == gateway:
             found.append(_source_folder(job))
         for folder in (job.move_source, job.failed_source):

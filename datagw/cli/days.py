@@ -12,7 +12,7 @@ import click
 
 from datagw.cli.calendars import drawn, legend
 from datagw.cli.endings import DONE, FAILED
-from datagw.cli.opening import job_file, job_of, open_world, tell_errors
+from datagw.cli.opening import job_file, job_of, open_world, tell_errors, world_for
 from datagw.cli.printing import print_json, print_line, print_table
 from datagw.cli.run import Day
 from datagw.cli.settings import Command, Settings, pass_settings
@@ -48,7 +48,7 @@ def command(settings: Settings, job: str, first: date | None, last: date | None)
         raise click.UsageError(f"The job {job} has no days: its source holds no date.")
     tell_errors(file)
     with open_world(file) as world:
-        found = _look(one, world, first, last)
+        found = _look(one, world_for(file, one, world), first, last)
     if settings.json:
         print_json(_document(one, found))
     else:
@@ -99,8 +99,9 @@ def _print(job: Job, found: Found) -> None:
     if not days:
         print_line(f"{job.name}: no day is known yet")
         return
-    copies = ", ".join(copy.name for copy in job.to)
-    print_line(f"{job.name}: {days[0].day} to {days[-1].day}, at {copies or 'no copy'}, days of {job.timezone}")
+    copies = ", ".join(copy.name for copy in job.to) if job.work is None else job.work.code
+    where = copies or "no copy"
+    print_line(printable(f"{job.name}: {days[0].day} to {days[-1].day}, at {where}, days of {job.timezone}"))
     print_line()
     for line in drawn({one.day: one.state for one in days}):
         print_line(line)

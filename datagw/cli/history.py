@@ -18,7 +18,7 @@ from datagw.cli.units import moment, moment_of_ns, size_of
 if TYPE_CHECKING:
     from datagw.jobs import JobFile
     from datagw.ledger.ledger import Ledger
-    from datagw.ledger.rows import FailureRow, Receipt, Run
+    from datagw.ledger.rows import FailureRow, Receipt, Registration, Result, Run
 
 RECENT = 10  # rows of each kind in the text
 
@@ -28,7 +28,7 @@ RECENT = 10  # rows of each kind in the text
 @click.option("--since", metavar="WHEN", help="From then on: 2026-01-31, 2026-01-31T12:00 (UTC), or 36h, 7d ago.")
 @pass_settings
 def command(settings: Settings, job: str | None, since: str | None) -> None:
-    """What ran, what was published and proven, what failed.
+    """What ran, what was published and proven, what failed; of own code its functions, and what it told of.
 
     The text shows the latest of each; --json is complete.
     """
@@ -42,6 +42,8 @@ def command(settings: Settings, job: str | None, since: str | None) -> None:
                     "runs": map(_run, ledger.runs(job, start)),
                     "receipts": map(_receipt, ledger.receipts(job, start)),
                     "failures": map(_failure, ledger.failures(job, start)),
+                    "functions": map(_function, ledger.all_results(job, start)),
+                    "registered": map(_registered, ledger.registrations(job, start)),
                 }
             )
         else:
@@ -97,11 +99,41 @@ def _print_recent(file: JobFile, ledger: Ledger, job: str | None, since: datetim
     ]
     if failed:
         print_table(_left("at", "job", "day", "copy", "file", "error"), failed)
+    _print_own_code(ledger, job, since)
+
+
+def _print_own_code(ledger: Ledger, job: str | None, since: datetime | None) -> None:
+    """The functions that ran, and the files that own code told of; nothing, where there are none."""
+    functions = ledger.all_results(job, since)
+    if functions:
+        _heading("functions", len(functions))
+        ran = [
+            (*(_short(f.at), f.job, _day(f.day), f.node, f.state, f.run[:8]), f.error or "")
+            for f in functions[-RECENT:]
+        ]
+        print_table(_left("at", "job", "day", "function", "state", "run", "error"), ran)
+    registered = ledger.registrations(job, since)
+    if registered:
+        _heading("files told of", len(registered))
+        told = [
+            (
+                *(_short(r.at), r.job, _day(r.day), r.name),
+                *("" if r.size is None else size_of(r.size), (r.sha256 or "")[:12], r.error or ""),
+            )
+            for r in registered[-RECENT:]
+        ]
+        left = _left("at", "job", "day", "name")
+        print_table([*left, ("size", "right"), *_left("sha256", "error")], told)
 
 
 def _heading(what: str, count: int) -> None:
     latest = f", the latest {RECENT}" if count > RECENT else ""
-    print_line(f"{count:,} {what if count != 1 else what.removesuffix('s')}{latest}")
+    print_line(f"{count:,} {what if count != 1 else _one(what)}{latest}")
+
+
+def _one(what: str) -> str:
+    first, *rest = what.split(" ")
+    return " ".join([first.removesuffix("s"), *rest])
 
 
 def _left(*names: str) -> list[tuple[str, Any]]:
@@ -162,6 +194,34 @@ def _failure(failure: FailureRow) -> dict[str, Any]:
         "error": failure.error,
         "at": moment(failure.at),
         "run": failure.run,
+    }
+
+
+def _function(result: Result) -> dict[str, Any]:
+    return {
+        "job": result.job,
+        "day": _iso(result.day),
+        "function": result.node,
+        "state": result.state,
+        "items": result.items,
+        "tries": result.tries,
+        "seconds": round(result.seconds, 3),
+        "error": result.error,
+        "at": moment(result.at),
+        "run": result.run,
+    }
+
+
+def _registered(row: Registration) -> dict[str, Any]:
+    return {
+        "job": row.job,
+        "day": _iso(row.day),
+        "name": row.name,
+        "size": row.size,
+        "sha256": row.sha256,
+        "error": row.error,
+        "at": moment(row.at),
+        "run": row.run,
     }
 
 

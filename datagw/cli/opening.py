@@ -127,6 +127,13 @@ def open_world(file: JobFile) -> Iterator[World]:
         yield World(ledger=ledger, gateways=file.gateways, tmp_dir=file.main.tmp_dir / run, run=run)
 
 
+def world_for(file: JobFile, job: Job, world: World) -> World:
+    """The world with all places that the job names, those of its own code among them."""
+    from datagw.pipelines.places import with_own_code
+
+    return with_own_code(world, job, file.base)
+
+
 def before_start(job: Job, world: World) -> list[date]:
     """The days at the source that lie before the job's `start`, where it names one; asks the source."""
     if not job.dated or job.start == "first":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from datagw.cli.endings import DONE, FAILED, WRONG
-from datagw.cli.opening import before_start, job_file, job_of, open_world, right_jobs, tell_errors
+from datagw.cli.opening import before_start, job_file, job_of, open_world, right_jobs, tell_errors, world_for
 from datagw.cli.paths import at_source
 from datagw.cli.printing import print_json, print_line, print_table
 from datagw.cli.settings import Command, Settings, pass_settings
@@ -20,7 +20,7 @@ from datagw.cli.units import days_of, files_of, moment_of_ns, size_of
 from datagw.errors import GatewayError, printable
 
 if TYPE_CHECKING:
-    from datagw.jobs import JobFile
+    from datagw.jobs import Job, JobFile
     from datagw.publishing.plans import Action, DayPlan
 
 LINES = 20  # of each kind of action, unless all are asked for
@@ -59,8 +59,9 @@ def command(settings: Settings, job: str | None, everything: bool, out: str | No
     with open_world(file) as world:
         for one in jobs:
             try:
-                found = [noted(plan, outlook(one, plan, world)) for plan in due(one, world)]
-                early = before_start(one, world)
+                around = world_for(file, one, world)
+                found = [noted(plan, outlook(one, plan, around)) for plan in due(one, around)]
+                early = before_start(one, around)
             except GatewayError as error:
                 if job is not None:
                     raise
@@ -123,11 +124,36 @@ def print_plans(
     for plan in plans:
         for note in plan.notes:
             print_line(printable(f"  {plan.label}: {note}" if dated else f"  {note}"))
-    _print_counts([plan for plan in plans if plan.actions])
+    if (one := file.jobs.get(job)) is not None and one.work is not None:
+        _print_handed_over(one, plans, everything=everything)
+        plans = [replace(plan, actions=tuple(a for a in plan.actions if a.kind != "send")) for plan in plans]
+    else:
+        _print_counts([plan for plan in plans if plan.actions])
     for kind, heading in _HEADINGS.items():
         found = [(plan, action) for plan in plans for action in plan.actions if action.kind == kind]
         if found and (everything or kind != "skip"):
             _print_files(file, heading, found, len(found) if everything else LINES)
+
+
+def _print_handed_over(job: Job, plans: Sequence[DayPlan], *, everything: bool) -> None:
+    """What own code would be given: files, or without a source only the occasion to run."""
+    found = [(plan, action) for plan in plans for action in plan.of("send")]
+    if not found or job.work is None:
+        return
+    noun = files_of(len(found)) if job.watches else days_of(len(found)) if job.dated else "one run"
+    most = len(found) if everything else LINES
+    more = f", the first {most}; --all shows every one" if len(found) > most else ""
+    print_line(printable(f"  to be handed over to {job.work.code}: {noun}{more}"))
+    if not job.watches and not job.dated:
+        return
+    rows = [
+        (plan.label, action.relative or action.source.path, size_of(action.source.size), action.reason)
+        for plan, action in found[:most]
+    ]
+    columns = [("file", "left"), ("size", "right"), ("why", "left")]
+    if not job.watches:
+        rows, columns = [(row[0], row[3]) for row in rows], columns[-1:]
+    _print_table(plans, columns, rows, indent="    ")
 
 
 def _by_weight(item: tuple[str, int]) -> int:

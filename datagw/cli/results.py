@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from datagw.cli.paths import at_source
 from datagw.cli.printing import print_json, print_line, print_table
+from datagw.cli.reports import document_of, print_reports
 from datagw.cli.units import days_of, files_of, seconds_of, size_of
 from datagw.errors import printable
 
 if TYPE_CHECKING:
-    from datagw.jobs import JobFile
+    from datagw.jobs import Job, JobFile
+    from datagw.pipelines.report import Report
     from datagw.publishing.plans import DayPlan
     from datagw.publishing.results import CopyResult, DayResult
 
@@ -27,7 +29,9 @@ def print_nothing(job: str, plans: Sequence[DayPlan]) -> None:
     print_line(f"{job}: nothing to do" + (f" ({counted})" if counted else ""))
 
 
-def print_summary(file: JobFile, job: str, days: Sequence[DayResult]) -> None:
+def print_summary(
+    file: JobFile, job: Job, days: Sequence[DayResult], reports: Mapping[date | None, Report] | None = None
+) -> None:
     """A line for each copy of each day, then what failed, then all of it in one line."""
     rows: list[tuple[str, ...]] = []
     for day in days:
@@ -37,8 +41,9 @@ def print_summary(file: JobFile, job: str, days: Sequence[DayResult]) -> None:
     left, right = ("day", "copy", "state"), ("files", "size", "sent", "adopted", "time")
     columns = [*((name, "left") for name in left), *((name, "right") for name in right), ("verified", "left")]
     print_table(columns, rows)  # type: ignore[arg-type]
+    print_reports(reports or {})
     failed = [
-        (day.label, failure.copy, at_source(file, job, failure.source), failure.error)
+        (day.label, failure.copy, at_source(file, job.name, failure.source) if job.watches else "", failure.error)
         for day in days
         for failure in day.failures
     ]
@@ -47,28 +52,36 @@ def print_summary(file: JobFile, job: str, days: Sequence[DayResult]) -> None:
         print_line(f"failed: {files_of(len(failed))}" if all(row[2] for row in failed) else "failed:")
         print_table([(name, "left") for name in ("day", "copy", "file", "error")], failed[:_MOST_FAILURES])
         if len(failed) > _MOST_FAILURES:
-            print_line(f"… and {len(failed) - _MOST_FAILURES:,} more: `datagw history {job}` has them all")
+            print_line(f"… and {len(failed) - _MOST_FAILURES:,} more: `datagw history {job.name}` has them all")
     for day in days:
         for late in day.late:
             print_line(printable(f"{day.label}: unfinished: {late}" if day.day else f"for the next run: {late}"))
     states = Counter(day.state for day in days)
     counted = ", ".join(f"{days_of(count)} {state}" for state, count in states.items() if days[0].day is not None)
+    if job.work is not None:
+        print_line(f"{job.name}: {counted or ', '.join(states)}")
+        return
     copies = [copy for day in days for copy in day.copies.values()]
     sent = (
         f"{files_of(sum(copy.sent_files for copy in copies))} sent, {size_of(sum(copy.sent_bytes for copy in copies))}"
     )
-    print_line(f"{job}: {counted + '; ' if counted else ''}{sent}")
+    print_line(f"{job.name}: {counted + '; ' if counted else ''}{sent}")
 
 
 def print_document(
-    job: str, days: Sequence[DayResult], missing: Sequence[date], not_over: Sequence[date], runs: Sequence[str] = ()
+    job: Job,
+    days: Sequence[DayResult],
+    missing: Sequence[date],
+    not_over: Sequence[date],
+    runs: Sequence[str] = (),
+    reports: Mapping[date | None, Report] | None = None,
 ) -> None:
-    """All of it, as one JSON document."""
+    """All of it, as one JSON document; of own code, in each day's `work`, what it reported."""
     print_json(
         {
-            "job": job,
+            "job": job.name,
             "runs": list(runs),
-            "days": [_day(day) for day in days],
+            "days": [_day(job, day, (reports or {}).get(day.day)) for day in days],
             "missing": [day.isoformat() for day in missing],
             "not_over": [day.isoformat() for day in not_over],
         }
@@ -80,8 +93,8 @@ def _cells(day: DayResult, copy: CopyResult) -> tuple[str, ...]:
     return (day.label, copy.copy, copy.state, *counts, seconds_of(copy.seconds), copy.verification or "")
 
 
-def _day(day: DayResult) -> dict[str, Any]:
-    return {
+def _day(job: Job, day: DayResult, report: Report | None) -> dict[str, Any]:
+    found = {
         "day": None if day.day is None else day.day.isoformat(),
         "state": day.state,
         "deleted": day.deleted,
@@ -90,6 +103,7 @@ def _day(day: DayResult) -> dict[str, Any]:
         "error": day.error,
         "copies": [_copy(copy) for copy in day.copies.values()],
     }
+    return found if job.work is None or report is None else {**found, "work": document_of(report, _copy)}
 
 
 def _copy(copy: CopyResult) -> dict[str, Any]:

@@ -6,14 +6,15 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from typing_extensions import override
 
 from datagw.cli import results
 from datagw.cli.endings import DONE, FAILED, of_results
-from datagw.cli.opening import before_start, days_at_source, job_file, job_of, open_world, tell_errors
+from datagw.cli.opening import before_start, days_at_source, job_file, job_of, open_world, tell_errors, world_for
+from datagw.cli.own_code import Payload, always_runs, refuse_payload
 from datagw.cli.paths import source_of
 from datagw.cli.settings import Command, Settings, pass_settings
 
@@ -74,6 +75,12 @@ class Asked:
 @click.option(
     "--file", "resend_file", metavar="PATH", help="With --resend: of these only this one, by its path in the source."
 )
+@click.option(
+    "--payload",
+    type=Payload(),
+    metavar="JSON|@FILE",
+    help="Handed to the job's own code: JSON, or a file that holds it.",
+)
 @click.option("--dry-run", is_flag=True, help="Only the plan; changes nothing.")
 @pass_settings
 def command(
@@ -85,9 +92,13 @@ def command(
     no_wait: bool,
     resend: bool,
     resend_file: str | None,
+    payload: object,
     dry_run: bool,
 ) -> int:
-    """Runs a job now. Without days: every day that is over and has something due, oldest first."""
+    """Runs a job now. Without days: every day that is over and has something due, oldest first.
+
+    A job of own code that has neither days nor a source runs once.
+    """
     if day and (first or last):
         raise click.UsageError("Say --day, or --from and --to, not both.")
     if first and last and first > last:
@@ -99,6 +110,7 @@ def command(
     asked = Asked(day, first, last)
     if asked.any and not one.dated:
         raise click.UsageError(f"The job {job} has no days: its source holds no date.")
+    refuse_payload(one, payload)
     tell_errors(file)
     found = look(file, one, asked)
     if dry_run:
@@ -107,13 +119,16 @@ def command(
     if refused is not None:
         _log.error("%s", refused)
         if settings.json:
-            results.print_document(one.name, [], found.missing, found.not_over)
+            results.print_document(one, [], found.missing, found.not_over)
         return FAILED
     _report(one, found)
-    wanted = [plan.day for plan in found.plans if plan.due or (resend and plan.state in ("done", "empty"))]
+    always = always_runs(one)
+    resend = resend or always
+    wanted = [plan.day for plan in found.plans if plan.due or always or (resend and plan.state in ("done", "empty"))]
     if not wanted:
         return _nothing(settings, one, found)
-    return _run(settings, file, one, wanted, found, wait=not no_wait, resend=resend, resend_file=resend_file)
+    wishes = {"wait": not no_wait, "resend": resend, "resend_file": resend_file, "payload": payload}
+    return _run(settings, file, one, wanted, found, wishes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +144,8 @@ def look(file: JobFile, job: Job, asked: Asked) -> Found:
     """Plans what was asked for, or whatever is due; changes nothing. Days of which nobody knows are not planned."""
     from datagw.publishing import due, first_day
 
-    with open_world(file) as world:
+    with open_world(file) as outer:
+        world = world_for(file, job, outer)
         if not asked.any:
             return Found(due(job, world))
         now = datetime.now(UTC)
@@ -169,7 +185,7 @@ def _show_plan(settings: Settings, file: JobFile, job: Job, found: Found) -> int
         show_document(found.plans, to_stdout=True)
         return DONE
     with open_world(file) as world:
-        early = before_start(job, world)
+        early = before_start(job, world_for(file, job, world))
     print_plans(file, job.name, found.plans, early=early)
     return DONE
 
@@ -177,7 +193,7 @@ def _show_plan(settings: Settings, file: JobFile, job: Job, found: Found) -> int
 def _nothing(settings: Settings, job: Job, found: Found) -> int:
     """Says that there is nothing to do; Dagster was not even loaded."""
     if settings.json:
-        results.print_document(job.name, [], found.missing, found.not_over)
+        results.print_document(job, [], found.missing, found.not_over)
     else:
         results.print_nothing(job.name, found.plans)
     return DONE
@@ -189,28 +205,16 @@ def _run(
     job: Job,
     days: Sequence[date | None],
     found: Found,
-    *,
-    wait: bool,
-    resend: bool,
-    resend_file: str | None,
+    wishes: dict[str, Any],
 ) -> int:
     from datagw.assets.instance import open_instance
     from datagw.assets.running import run_job
     from datagw.cli.progress import shown
 
     with open_instance(file) as instance, shown(quiet=settings.quiet) as progress:
-        outcome = run_job(
-            file,
-            job.name,
-            days,
-            instance=instance,
-            wait=wait,
-            resend=resend,
-            resend_file=resend_file,
-            progress=progress,
-        )
+        outcome = run_job(file, job.name, days, instance=instance, progress=progress, **wishes)
     if settings.json:
-        results.print_document(job.name, outcome.results, found.missing, found.not_over, outcome.run_ids)
+        results.print_document(job, outcome.results, found.missing, found.not_over, outcome.run_ids, outcome.reports)
     else:
-        results.print_summary(file, job.name, outcome.results)
+        results.print_summary(file, job, outcome.results, outcome.reports)
     return of_results(outcome.results)

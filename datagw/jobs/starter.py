@@ -32,6 +32,22 @@ when   = "daily"                    # each day once it is over; without this lin
 grace  = "1h"                       # this long after midnight
 # start = 2026-01-01                # the first day; default: the first one there is
 # delete_source = true              # once every copy is proven by content
+
+# Your own code is a job as well. A class with a method `run`, or a function that takes `event`, in a file beside this
+# one (here `mine.py`); or a program, for each new file:
+#
+# [report]
+# backend = "mine:report"           # def report(event): …
+# after = "readings"                # after that job has published something,
+# when = "change"                   # whenever it has
+# [report.secrets]
+# token = "REPORT_TOKEN"            # the name of an environment variable
+#
+# [thumbnails]
+# source = "local:inbox/*.jpg"
+# when = "new files"
+# run = ["convert", "{file}", "-resize", "200x200", "{out}/{name}"]
+# to = "local:thumbnails/"          # what the program leaves in {out}
 """
 
 

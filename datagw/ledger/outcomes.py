@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from datetime import datetime
 
 from sqlalchemy import and_, func, select
 
@@ -40,6 +41,17 @@ class Outcomes(Store):
             after = int(connection.execute(ended).scalar_one())
             left = connection.execute(select(c.id).where(mine, c.id > after).limit(1)).first()
         return None if left is None else after
+
+    def all_results(self, job: str | None = None, since: datetime | None = None) -> list[Result]:
+        """What became of each function as a whole, of one job or of all, oldest first."""
+        c = results.c
+        wanted = _ALL.where(c.item == -1, c.node != "").order_by(c.id)
+        if job is not None:
+            wanted = wanted.where(c.job == job)
+        if since is not None:
+            wanted = wanted.where(c.at >= since)
+        with self.reading() as connection:
+            return [Result(**row) for row in connection.execute(wanted).mappings()]
 
     def results_of_nodes(self, job: str, occasion: str, after: int) -> dict[str, Result]:
         """The newest result of each node as a whole."""

@@ -119,7 +119,7 @@ def test_history_has_the_shape_that_is_promised(station: Path, cli: Cli):
     (station / "institute" / "readings" / "20260101" / "a.csv").mkdir(parents=True)
     published_by_the_library(station)
     document = cli("history", "--json").json
-    assert set(document) == {"runs", "receipts", "failures"}
+    assert set(document) == {"runs", "receipts", "failures", "functions", "registered"}
     (run,) = document["runs"]
     assert set(run) == {"id", "job", "started", "ended", "state"}
     assert (run["job"], run["state"]) == ("readings", "partly")
@@ -154,11 +154,23 @@ def test_bytes_that_are_no_utf_8_are_escaped_for_people_and_for_programs(station
 
 def test_history_can_be_of_one_job_and_since_a_moment(station: Path, cli: Cli):
     assert cli("history").out == "nothing yet\n"
-    assert cli("history", "--json").json == {"runs": [], "receipts": [], "failures": []}
+    assert cli("history", "--json").json == {
+        "runs": [],
+        "receipts": [],
+        "failures": [],
+        "functions": [],
+        "registered": [],
+    }
     published_by_the_library(station)
     assert len(cli("history", "readings", "--json", "--since", "1h").json["receipts"]) == 4
     tomorrow = str(datetime.now(UTC).date() + timedelta(days=1))
-    assert cli("history", "--json", "--since", tomorrow).json == {"runs": [], "receipts": [], "failures": []}
+    assert cli("history", "--json", "--since", tomorrow).json == {
+        "runs": [],
+        "receipts": [],
+        "failures": [],
+        "functions": [],
+        "registered": [],
+    }
     assert cli("history", "--since", tomorrow).out == "nothing since then\n"
     assert cli("history", "--since", "whenever").code == 2
 
