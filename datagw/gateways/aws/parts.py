@@ -1,0 +1,261 @@
+"""A large object, sent in parts that a later run goes on with: S3's multipart upload.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html. The upload's id is remembered by whoever asked
+for it (`Reading.keep_note`); what has arrived is asked of the store, and each part's hash compared with the file in
+hand before it counts.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from datagw.errors import Aborted, Changed, GatewayError, LeaseLost, NotFound, Rejected, Unavailable
+from datagw.gateways.aws import refusals
+from datagw.gateways.aws.body import Body
+from datagw.gateways.front.reading import Block, Reading
+from datagw.gateways.objects.store import Facts, Put
+from datagw.gateways.objects.threads import Threads
+
+if TYPE_CHECKING:
+    from datagw.gateways.aws.bucket import Bucket
+
+_AT_ONCE = 3
+_MOST = 10_000  # parts of an upload
+_BLOCK = 1 << 20
+_STALE = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that the store has: its number, from 1, its size and the hash by which it is known."""
+
+    number: int
+    size: int
+    etag: str
+    digest: str
+
+
+class InParts:
+    """One upload of one object."""
+
+    def __init__(self, bucket: Bucket, key: str, facts: Facts) -> None:
+        self.bucket = bucket
+        self.key = key
+        self.facts = facts
+        self.named = {"Bucket": bucket.name, "Key": key}
+        self.client = bucket.client
+        self.by_sha256 = bucket.account.at_aws  # where an ETag may be no MD5, and the checksum is computed for sure
+        self.id = ""
+        self.size = bucket.part
+        self.there: dict[int, Part] = {}
+
+    def put(self, reading: Reading) -> Put:
+        """Goes on with the upload that the note tells of, or begins one; leaves it for a later run after an outage."""
+        if not self._goes_on(reading):
+            self._begin(reading)
+        try:
+            parts = self._send(reading)
+            return self._complete(reading, parts)
+        except (Unavailable, Aborted, LeaseLost):
+            raise
+        except GatewayError:
+            self._abort(reading)
+            raise
+        except Exception as error:
+            if not isinstance(refusals.of_client(error), Unavailable):
+                self._abort(reading)
+            raise
+
+    # ---- the upload
+
+    def _begin(self, reading: Reading) -> None:
+        self._abort_stale()
+        self.size = max(self.bucket.part, -(-reading.size // _MOST // _BLOCK) * _BLOCK)
+        while self.size * _MOST < reading.size:
+            self.size += _BLOCK
+        given = self.bucket.given(self.facts)
+        if self.by_sha256:
+            given["ChecksumAlgorithm"] = "SHA256"
+        self.id = self.client.create_multipart_upload(**self.named, **given)["UploadId"]
+        self.there = {}
+        reading.keep_note(json.dumps({"upload": self.id, "part": self.size}))
+
+    def _goes_on(self, reading: Reading) -> bool:
+        """Whether the remembered upload is there, with parts that are those of the file in hand."""
+        try:
+            note = json.loads(reading.note or "{}")
+            self.id, self.size = str(note["upload"]), int(note["part"])
+        except (ValueError, KeyError, TypeError):
+            return False
+        try:
+            self.there = {part.number: part for part in self._listed()}
+        except Exception as error:
+            if refusals.is_absence(error):
+                return False  # done with, or aborted by a rule of the bucket
+            raise
+        count = 0
+        while (part := self.there.get(count + 1)) and part.size == min(self.size, reading.size - count * self.size):
+            count += 1
+        digests = [self._hash() for _ in range(count)]
+        at = 0
+
+        def see(block: bytes) -> None:
+            nonlocal at
+            view = memoryview(block)
+            while view:
+                number, within = divmod(at, self.size)
+                piece = view[: self.size - within]
+                digests[number].update(piece)
+                at += len(piece)
+                view = view[len(piece) :]
+
+        reading.hash_prefix(min(count * self.size, reading.size), see)
+        if [digest.hexdigest() for digest in digests] != [self.there[n + 1].digest for n in range(count)]:
+            reading.forget_prefix()
+            self._abort(reading)
+            return False
+        return True
+
+    def _listed(self) -> Iterator[Part]:
+        more: dict[str, int] = {}
+        while True:
+            page = self.client.list_parts(**self.named, UploadId=self.id, **more)
+            for part in page.get("Parts", ()):
+                etag = part["ETag"].strip('"')
+                told = part.get("ChecksumSHA256", "")
+                digest = base64.b64decode(told).hex() if self.by_sha256 else etag
+                yield Part(part["PartNumber"], part["Size"], etag, digest)
+            if not page.get("IsTruncated"):
+                return
+            more = {"PartNumberMarker": page["NextPartNumberMarker"]}
+
+    def _abort(self, reading: Reading) -> None:
+        self._end(self.id)
+        reading.keep_note(None)
+
+    def _end(self, upload: str) -> None:
+        """Takes away what has arrived; where that fails, it stays until it is a week old."""
+        try:
+            self.client.abort_multipart_upload(**self.named, UploadId=upload)
+        except Exception as error:
+            ours = refusals.of_client(error)
+            if ours is None:
+                raise
+            if not isinstance(ours, NotFound):
+                self.bucket.warn(f"{self.key}: an unfinished upload stays in the bucket: {ours}")
+
+    def _abort_stale(self) -> None:
+        """Uploads of this very object that nobody has gone on with for a week."""
+        try:
+            page = self.client.list_multipart_uploads(Bucket=self.bucket.name, Prefix=self.key)
+        except Exception as error:
+            if isinstance(refusals.of_client(error), Unavailable):
+                raise
+            return  # not allowed to, or not known here: they stay
+        for upload in page.get("Uploads", ()):
+            if upload["Key"] == self.key and datetime.now(UTC) - upload["Initiated"] > _STALE:
+                self._end(upload["UploadId"])
+
+    # ---- the parts
+
+    def _send(self, reading: Reading) -> list[Part]:
+        threads = Threads(_AT_ONCE, self.bucket.threads.fence)
+        done = dict(self.there)
+        stop = threading.Event()
+        try:
+            for _, future in threads.as_done(self._missing(reading), lambda part: self._send_one(*part, stop)):
+                part = future.result()
+                done[part.number] = part
+        finally:
+            stop.set()
+            threads.close()
+        count = -(-reading.size // self.size)
+        return [done[number] for number in range(1, count + 1)]
+
+    def _missing(self, reading: Reading) -> Iterator[tuple[int, list[Block]]]:
+        """The parts that follow what was gone on with: number and content."""
+        number = reading.offset // self.size + 1
+        blocks: list[Block] = []
+        size = 0
+        for block in reading.blocks(_BLOCK):
+            view = memoryview(block)
+            while view:
+                piece = view[: self.size - size]
+                blocks.append(piece)
+                size += len(piece)
+                view = view[len(piece) :]
+                if size == self.size:
+                    yield number, blocks
+                    number, blocks, size = number + 1, [], 0
+        if blocks:
+            yield number, blocks
+
+    def _send_one(self, number: int, blocks: list[Block], stop: threading.Event) -> Part:
+        digest = self._hash()
+        for block in blocks:
+            digest.update(block)
+        size = sum(map(len, blocks))
+        there = self.there.get(number)
+        if there is not None and (there.size, there.digest) == (size, digest.hexdigest()):
+            return there
+        told = base64.b64encode(digest.digest()).decode("ascii")
+        checked = {"ChecksumSHA256": told} if self.by_sha256 else {"ContentMD5": told}
+        answer = self.client.upload_part(
+            **self.named, UploadId=self.id, PartNumber=number, Body=Body(blocks, stop), **checked
+        )
+        return Part(number, size, answer["ETag"].strip('"'), digest.hexdigest())
+
+    def _hash(self) -> Any:
+        return hashlib.sha256() if self.by_sha256 else hashlib.md5(usedforsecurity=False)
+
+    # ---- the end
+
+    def _complete(self, reading: Reading, parts: list[Part]) -> Put:
+        listed: list[dict[str, Any]] = [{"PartNumber": part.number, "ETag": f'"{part.etag}"'} for part in parts]
+        if self.by_sha256:
+            for part, entry in zip(parts, listed, strict=True):
+                entry["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(part.digest)).decode("ascii")
+        wanted = _etag_of(parts)
+        condition = {} if self.facts.replace else {"IfNoneMatch": "*"}
+        try:
+            answer = self.client.complete_multipart_upload(
+                **self.named, UploadId=self.id, MultipartUpload={"Parts": listed}, **condition
+            )
+            etag = str(answer.get("ETag", "")).strip('"')
+        except Exception as error:
+            ours = refusals.of_client(error)
+            if isinstance(ours, Changed):
+                raise Rejected("a file stands there already") from error
+            if not isinstance(ours, NotFound):
+                raise
+            etag = self._stands_already(reading, wanted)
+        reading.keep_note(None)
+        every = self.by_sha256 or all(part.etag == part.digest for part in parts)
+        return Put(etag or None, "hash" if every and (etag == wanted or self.by_sha256) else None)
+
+    def _stands_already(self, reading: Reading, wanted: str) -> str:
+        """The upload is gone: completed by a request whose answer was lost, or aborted by somebody else."""
+        try:
+            if self.bucket.found(self.key).etag == wanted:
+                return wanted
+        except Exception as error:
+            if not refusals.is_absence(error):
+                raise
+        reading.keep_note(None)
+        raise Unavailable("the upload was ended by somebody else; it is begun again")
+
+
+def _etag_of(parts: list[Part]) -> str:
+    """The ETag that S3 gives an object made of these parts: the MD5 of their MD5s, and how many they are."""
+    try:
+        joined = b"".join(bytes.fromhex(part.etag) for part in parts)
+    except ValueError:
+        return ""
+    return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(parts)}"

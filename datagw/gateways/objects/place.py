@@ -1,0 +1,218 @@
+"""The hooks of every place of objects: paths are keys, folders are what keys begin with, and a put is one request."""
+
+from __future__ import annotations
+
+import contextlib
+import mimetypes
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar
+
+from pydantic import Field, PrivateAttr
+from typing_extensions import override
+
+from datagw.errors import GatewayError, NotFound, Rejected, Unavailable
+from datagw.files import RemoteFile, join
+from datagw.gateways.base import Gateway, Reading
+from datagw.gateways.front.reading import Published
+from datagw.gateways.objects.keys import is_a_name, key_of, name_below, prefix_of
+from datagw.gateways.objects.store import SECOND, Facts, Found, Store, seconds
+
+_JUST = 5.0  # seconds for which a whole content that was read counts as a look
+
+
+class Objects(Gateway):
+    """A bucket, or what lies below a prefix of it. Nothing is renamed there: an object is published in one request."""
+
+    many_in_a_session: ClassVar[bool] = True
+
+    root: str = Field(default="", description="Prefix that all paths start at: a folder of the bucket.")
+    connections: int = Field(default=16, ge=1, le=64, description="Requests in flight at once within a run.")
+    metadata: dict[str, str] = Field(
+        default_factory=dict[str, str], description='Further metadata of published objects: `{ license = "etalab" }`.'
+    )
+
+    _just_read: dict[str, tuple[RemoteFile, float]] = PrivateAttr(default_factory=dict[str, tuple[RemoteFile, float]])
+
+    @override
+    def full(self, path: str) -> str:
+        return join(self.root, path)
+
+    # ---- looking
+
+    @override
+    def _ls(self, session: Store, folder: str) -> Iterator[RemoteFile]:
+        prefix = prefix_of(self.root, folder)
+        empty, odd = True, list[str]()
+        for entry in session.entries(prefix):
+            empty = False
+            key = entry if isinstance(entry, str) else entry.key
+            name = name_below(prefix, key)
+            if name is None:
+                continue
+            if not is_a_name(name):
+                odd.append(key)
+            elif isinstance(entry, str):
+                yield RemoteFile(join(folder, name), kind="folder")
+            else:
+                yield _claim(join(folder, name), entry)
+        if odd:
+            self.live.log.warning(
+                "%s: %d keys have empty, `.` or `..` parts, which make no path; left out, as %r",
+                *(self.shown(folder), len(odd), odd[0]),
+            )
+        if empty and folder:
+            with contextlib.suppress(NotFound), self.speaking(folder):
+                session.found(key_of(self.root, folder))
+                raise Rejected("a file, not a folder", path=folder)
+            raise NotFound("no such folder: no key begins so", path=folder)
+
+    @override
+    def _stat(self, session: Store, path: str) -> RemoteFile:
+        prefix = prefix_of(self.root, path)
+        if not path:
+            session.any_below(prefix)  # raises where there is no bucket, or no right to look into it
+            return RemoteFile("", kind="folder")
+        with contextlib.suppress(NotFound), self.speaking(path):
+            return self._look(session, path)
+        if session.any_below(prefix):
+            return RemoteFile(path, kind="folder")
+        raise NotFound("no such object", path=path)
+
+    @override
+    def _stat_many(self, session: Store, paths: Sequence[str]) -> Iterator[RemoteFile | GatewayError]:
+        """Of several paths only files are asked for: whether other keys begin so would take as many requests again."""
+        if len(paths) == 1:
+            yield from super()._stat_many(session, paths)
+            return
+        absent = False
+        for path, future in session.threads.in_order(paths, lambda path: self._look(session, path)):
+            try:
+                with self.speaking(path):
+                    found: RemoteFile | GatewayError = future.result()
+            except Unavailable:
+                raise
+            except GatewayError as error:
+                found = error
+                absent = absent or isinstance(error, NotFound)
+            yield found
+        if absent:
+            session.any_below(prefix_of(self.root, ""))  # the bucket itself may have gone: that is no absence
+
+    def _look(self, session: Store, path: str) -> RemoteFile:
+        known, when = self._just_read.pop(path, (None, 0.0))
+        if known is not None and time.monotonic() - when < _JUST:
+            return known
+        return _claim(path, session.found(key_of(self.root, path)))
+
+    # ---- reading
+
+    @override
+    def _read(self, session: Store, path: str, offset: int = 0) -> Iterator[bytes]:
+        return session.stream(key_of(self.root, path), offset, None)
+
+    @override
+    def _can_go_on(self, file: RemoteFile) -> bool:
+        return file.etag is not None
+
+    @override
+    def _read_on(self, session: Store, file: RemoteFile, offset: int) -> Iterator[bytes]:
+        return session.stream(key_of(self.root, file.path), offset, file.etag)
+
+    @override
+    def _read_many(
+        self, session: Store, files: Iterable[RemoteFile]
+    ) -> Iterator[tuple[RemoteFile, bytes | GatewayError | None]]:
+        """Small objects are fetched ahead, several at once; a large one is streamed when its turn has come."""
+
+        def fetch(file: RemoteFile) -> bytes | None:
+            key = key_of(self.root, file.path)
+            return session.whole(key, file.etag) if file.size <= session.small else None
+
+        for file, future in session.threads.in_order(files, fetch):
+            try:
+                with self.speaking(file.path):
+                    content = future.result()
+                    if content is None:
+                        for block in session.stream(key_of(self.root, file.path), 0, file.etag):
+                            yield file, block
+                    elif content:
+                        yield file, content
+            except Unavailable:
+                raise
+            except GatewayError as error:
+                yield file, error
+            else:
+                if file.etag is not None:
+                    self._just_read[file.path] = file, time.monotonic()
+                yield file, None
+
+    # ---- writing
+
+    @override
+    def _publish_many(
+        self, session: Store, readings: Iterable[Reading]
+    ) -> Iterator[tuple[Reading, Published | GatewayError]]:
+        """As many at once as there are connections; after an outage what is under way is waited for, and no more."""
+        outage: Unavailable | None = None
+
+        def coming() -> Iterator[Reading]:
+            for reading in readings:
+                yield reading
+                if outage is not None:
+                    return
+
+        for reading, future in session.threads.as_done(coming(), lambda reading: self._put(session, reading)):
+            try:
+                with self.speaking(reading.final):
+                    found: Published | GatewayError = future.result()
+            except Unavailable as error:
+                outage = outage or error
+                continue
+            except GatewayError as error:
+                found = error
+            yield reading, found
+        if outage is not None:
+            raise outage
+
+    def _put(self, session: Store, reading: Reading) -> Published:
+        key = key_of(self.root, reading.final)
+        mtime = reading.mtime_ns
+        facts = Facts(
+            mimetypes.guess_type(reading.final)[0],
+            self.metadata if mtime is None else {**self.metadata, "mtime": seconds(mtime)},
+            reading.replace,
+        )
+        if reading.size > session.part:
+            put = session.put_in_parts(key, reading, facts)
+        else:
+            put = session.put(key, reading, facts)
+        return Published(RemoteFile(reading.final, reading.size, mtime, etag=put.etag), put.proof)
+
+    @override
+    def _rm_many(self, session: Store, paths: Iterable[str]) -> Iterator[GatewayError | None]:
+        def remove(path: str) -> None:
+            key = key_of(self.root, path)
+            session.found(key)  # a store says of a delete that it is done, whether or not there was something
+            session.remove(key)
+
+        for path, future in session.threads.in_order(paths, remove):
+            yield self._outcome(path, future.result)
+
+    @override
+    def _rm(self, session: Store, path: str) -> None:
+        (error,) = self._rm_many(session, [path])
+        if error is not None:
+            raise error
+
+    @override
+    def _rmdir(self, session: Store, folder: str) -> None:
+        """Nothing is to be done: a folder is there as long as a key begins so."""
+        if session.any_below(prefix_of(self.root, folder)):
+            raise Rejected("the folder is not empty", path=folder)
+
+
+def _claim(path: str, found: Found) -> RemoteFile:
+    if found.mtime_ns is not None:
+        return RemoteFile(path, found.size, found.mtime_ns, etag=found.etag)
+    return RemoteFile(path, found.size, found.changed_ns, etag=found.etag, clock=SECOND)

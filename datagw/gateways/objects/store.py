@@ -1,0 +1,104 @@
+"""What a store of objects is asked for; each protocol has its own, and none knows paths, folders or files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal, Protocol
+
+from datagw.gateways.front.reading import Reading
+from datagw.gateways.objects.threads import Threads
+
+SECOND = 1_000_000_000  # ns
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object as the store tells of it. `etag` without quotes; times in ns since the epoch, UTC.
+
+    `mtime_ns` is the one that whoever wrote it put down; lists do not tell it.
+    """
+
+    key: str
+    size: int
+    etag: str | None
+    changed_ns: int | None
+    mtime_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an object is given beside its content. With `replace = False` an object of that key is kept."""
+
+    content_type: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict[str, str])
+    replace: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """What the store said to an object that it took, and whether it has compared a content hash."""
+
+    etag: str | None
+    proof: Literal["hash"] | None
+
+
+class Store(Protocol):
+    """One bucket; every call may come from any thread."""
+
+    threads: Threads
+    small: int
+    """Bytes up to which an object is asked for, and sent, whole and beside others."""
+    part: int
+    """Bytes from which on an object is sent in parts."""
+
+    def entries(self, prefix: str) -> Iterator[Found | str]:
+        """The objects right below a prefix (the prefix itself among them, if it is one), and the prefixes there."""
+        ...
+
+    def any_below(self, prefix: str) -> bool:
+        """Whether a key begins so; a bucket that is not there is an error."""
+        ...
+
+    def found(self, key: str) -> Found:
+        """One object; NotFound where there is none."""
+        ...
+
+    def whole(self, key: str, etag: str | None) -> bytes:
+        """The content of a small object; Changed where it has another etag."""
+        ...
+
+    def stream(self, key: str, offset: int, etag: str | None) -> Iterator[bytes]:
+        """The content from `offset` on; Changed where it has another etag."""
+        ...
+
+    def put(self, key: str, reading: Reading, facts: Facts) -> Put:
+        """An object in one request, all of it or nothing."""
+        ...
+
+    def put_in_parts(self, key: str, reading: Reading, facts: Facts) -> Put:
+        """A large object, seen when its last part is there; a later run goes on with it."""
+        ...
+
+    def remove(self, key: str) -> None:
+        """Takes an object away; no error where there is none."""
+        ...
+
+    def close(self) -> None:
+        """Ends threads and connections."""
+        ...
+
+
+def seconds(mtime_ns: int) -> str:
+    """A modification time as rclone writes it into metadata: seconds with nine decimals."""
+    sign, whole = ("-", -mtime_ns) if mtime_ns < 0 else ("", mtime_ns)
+    return f"{sign}{whole // SECOND}.{whole % SECOND:09d}"
+
+
+def nanoseconds(text: str | None) -> int | None:
+    """The time that `seconds` wrote; None where it is none."""
+    try:
+        return None if text is None else int(Decimal(text) * SECOND)
+    except (ArithmeticError, ValueError):
+        return None
