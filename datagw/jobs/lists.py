@@ -52,7 +52,9 @@ def is_list(source: SourceTable) -> bool:
 
 
 def pattern_of(source: SourceTable) -> Pattern:
-    """Which files belong to a source: those that its path means, or all items of the list."""
+    """Which files belong to a source: those that its path means, those with dated names, or all items of the list."""
+    if source.dated_regex is not None and not is_list(source):
+        return Pattern.dated_by(source.at.path, source.dated_regex)
     return Pattern.parse(EVERYTHING if is_list(source) else source.at.path)
 
 
@@ -76,6 +78,8 @@ def check_list(draft: Draft) -> Iterator[Complaint]:
     elif Pattern.parse(table.source.at.path).exact is None:
         advice = "name one file, without dates, `*`, and a slash at the end"
         yield Complaint(("source", "at"), "a list is one file, whatever it names", advice)
+    if table.source.dated_regex is not None:
+        yield Complaint(("source", "dated_regex"), "is for files in a folder, and this source is a list")
     if table.when == "new files" and "when" not in draft.unsure:
         advice = 'write "change": each item is published when it is new, and when it changed'
         yield Complaint(("when",), "the items of a list keep their names", advice)

@@ -10,11 +10,12 @@ import re
 import zoneinfo
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationInfo, model_validator
 
 from datagw.files import MARKER, is_own_name
+from datagw.gateways.paths.dated_names import DatedName
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
 from datagw.jobs.lists import Names, PathInList
@@ -94,6 +95,12 @@ def _regex(value: object) -> str:
     except re.error as error:
         raise ValueError(f"{shown(value)} is no regular expression: {error}") from None
     return value
+
+
+def _dated_regex(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a regular expression is a text in quotes; not {shown(value)}")  # noqa: TRY004
+    return DatedName.parse(value).text
 
 
 def _start(value: object) -> date | str:
@@ -190,6 +197,11 @@ class SourceTable(Table):
         description="A regular expression (Python's) that the whole relative path of a file must match: "
         """`'[a-z]+/\\d{8}[.]csv'`.""",
     )
+    dated_regex: Annotated[str | None, BeforeValidator(_dated_regex)] = Field(
+        None,
+        description="A regular expression with the codes %Y (or %y), %m and %d, once each, that the whole name of a "
+        r"""file or folder directly below `at` must match: `'^%Y%m%d-(\.txt|\.csv)$'`. It makes the source dated.""",
+    )
     hidden: Annotated[bool | None, BeforeValidator(flag)] = Field(
         None,
         description="Whether names with a leading dot are taken; datagw's own never are. "
@@ -214,6 +226,12 @@ class SourceTable(Table):
         description="A list: the items that are taken, by name, and the names that they are published under: "
         '`{ "Stock_utf8.zip" = "stock.zip" }`. Default: all, under their own.',
     )
+
+    @model_validator(mode="after")
+    def _has_one_kind_of_dates(self) -> Self:
+        if self.dated_regex is not None:
+            Pattern.dated_by(self.at.path, self.dated_regex)
+        return self
 
 
 class CopyTable(Table):

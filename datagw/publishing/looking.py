@@ -45,11 +45,10 @@ def look_at_source(
     marked: list[str] = []
 
     def ls(folder: str) -> Iterator[RemoteFile]:
+        own = pattern.is_own_folder(folder)
         for entry in entries(job, day, gateway, folder) if known is None else gateway.ls_unknown(folder, known):
-            if entry.name == job.marker and pattern.is_own_folder(folder):
-                marked.append(entry.path)
-            if is_own_name(entry.path) and entry.path.endswith(".aside"):
-                notes.append(f"{entry.path}: put aside by a run that nobody remembers; look at it, then rename it back")
+            marked.extend([entry.path] if own and entry.name == job.marker else [])
+            notes.extend(_put_aside(entry))
             yield entry
 
     try:
@@ -84,6 +83,11 @@ def look_at_source(
         place=gateway.place,
         unseen=unseen(gateway, files),
     )
+
+
+def _put_aside(entry: RemoteFile) -> Iterator[str]:
+    if is_own_name(entry.path) and entry.path.endswith(".aside"):
+        yield f"{entry.path}: put aside by a run that nobody remembers; look at it, then rename it back"
 
 
 def _folder_stands(job: Job, day: date | None, gateway: Gateway) -> bool:

@@ -6,6 +6,7 @@ A marker holds one line of JSON: the ledger's id, host, job, run, and the proces
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import date
 from typing import Any, cast
@@ -31,18 +32,34 @@ def copy_marker(copy: Copy, day: date | None) -> str | None:
     return None if copy.marker is None else join(copy.template.folder(day), copy.marker)
 
 
-def waiting_for(job: Job, day: date | None, gateway: Gateway, ledger: Ledger) -> str | None:
-    """Why a day's source is not complete yet: a marker in it that is not ours. None if there is none such."""
+def waiting_for(
+    job: Job, day: date | None, gateway: Gateway, ledger: Ledger, found: Collection[str] | None = None
+) -> str | None:
+    """Why a day's source is not complete yet: a marker in it that is not ours. None if there is none such.
+
+    `found` are those that stand in the day's own folders, where these have been listed already.
+    """
     path = source_marker(job, day)
     if path is None or not gateway.can("ls"):  # one file, by its name: nobody need say when all are there
         return None
-    held = _read(gateway, path)
-    if held is None or _is_ours(held, job, ledger):
-        return None
-    if _is_orphan(held, job):
-        return None
-    whose = f"job {held['job']} on {held['host']}" if held.get("job") else "somebody else"
-    return f"{path}: a marker of {whose} stands in the source: not complete yet"
+    for one in dict.fromkeys([path, *(_in_own_folders(job, day, gateway) if found is None else found)]):
+        held = _read(gateway, one)
+        if held is None or _is_ours(held, job, ledger) or _is_orphan(held, job):
+            continue
+        whose = f"job {held['job']} on {held['host']}" if held.get("job") else "somebody else"
+        return f"{one}: a marker of {whose} stands in the source: not complete yet"
+    return None
+
+
+def _in_own_folders(job: Job, day: date | None, gateway: Gateway) -> list[str]:
+    """Where the markers of folders would stand that are this day's alone, but not its base."""
+    pattern = job.source.pattern
+    if day is None or job.marker is None or pattern.folder_is_the_days:
+        return []
+    try:
+        return [join(folder, job.marker) for folder in pattern.folders(gateway.ls, day, hidden=job.source.hidden)]
+    except NotFound:
+        return []
 
 
 def marker_row(world: World, job: Job, day: date | None, copy: str, gateway: Gateway, path: str) -> MarkerRow:

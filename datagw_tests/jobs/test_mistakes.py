@@ -41,7 +41,15 @@ IN_A_JOB = [
         (f'source = "local:/a/"\n{key} = 1', f"[j] {key}: not in this version")
         for key in "records notify filter".split()
     ),
-    ('source = { at = "local:/a/", dated_regex = "x" }', "[j] source.dated_regex: not in this version"),
+    ('source = { at = "local:/a/", dated_regex = "x" }', "[j] source.dated_regex: a name tells its day by one year"),
+    ('source = { at = "local:/a/%Y/", dated_regex = "%Y%m%d" }', "[j] source.at: `%Y` does not tell the day"),
+    (
+        'source = { at = "local:/a/%Y%m%d/", dated_regex = "%Y%m%d" }',
+        "[j] source: dated_regex reads the names in one folder",
+    ),
+    ('source = { at = "local:/a/*/", dated_regex = "%Y%m%d" }', "`at` has neither dates nor globs"),
+    ('source = { at = "local:/a/", date_regex = "%Y%m%d" }', "did you mean dated_regex?"),
+    ("source = { at = 'local:/a/', dated_regex = '^.*%Y%m%d.*$' }", r"write `^\D*%Y%m%d(\D.*)?$`"),
     ('source = "s3://bucket/x.zip"', "[j] source: `s3://…` is not in this version"),
     ('source = "local:/a/"\nto = "s3://bucket/x/"', "[j] to: `s3://…` is not in this version"),
     ('source = "local:/a/%Y%m%d/"\nwhen = "change"', '[j] when: "change" is for a source without days; write "daily"'),

@@ -149,6 +149,10 @@ class Pattern:
             return False
         return self._last_dated < self.filled(date(2000, 1, 1)).depth
 
+    def is_own_folder(self, folder: str) -> bool:
+        """Whether a folder that the search came to is a day's alone, as far as the levels tell."""
+        return self.dated and not self.name_codes() and len(folder.split("/")) == self._last_dated + 1
+
     @cached_property
     def _last_dated(self) -> int:
         """The last level that holds a part of the date."""
