@@ -326,14 +326,15 @@ class DayWork(Books):
         """Empty folders of a day that was freed, if the folder is the day's alone; else only those of freed files."""
         if not self.job.frees or self.partial:
             return
-        base = self.job.source.pattern.on(self.day).base
-        own = self.job.source.pattern.folder_is_the_days
+        pattern = self.job.source.pattern
+        base = pattern.on(self.day).base
         try:
-            folders = (
-                [entry.path for entry in self.source.ls(base, recursive=True) if entry.kind == "folder"] if own else []
-            )
+            own = [] if self.day is None else [*pattern.folders(self.source.ls, self.day)]
+            below = [
+                entry.path for one in own for entry in self.source.ls(one, recursive=True) if entry.kind == "folder"
+            ]
             freed = [parent(path) for path in self.freed]
-            remove_empty_folders(self.source, base, [*folders, *freed], base_too=own)
+            remove_empty_folders(self.source, base, [*own, *below, *freed], base_too=pattern.folder_is_the_days)
         except NotFound:
             return
         except GatewayError as error:
