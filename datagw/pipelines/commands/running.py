@@ -5,15 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import logging
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from datagw.errors import Changed, GatewayError
-from datagw.files import RemoteFile, StagedFile
+from datagw.errors import GatewayError
 from datagw.gateways.front.reading import Published, Reading
 from datagw.gateways.secrets import Secret
 from datagw.jobs import Job
@@ -26,6 +24,7 @@ from datagw.pipelines.commands.placeholders import Values, fill
 from datagw.pipelines.commands.reporting import Reported
 from datagw.pipelines.commands.starting import Keeping, Start, environment_of, program_of
 from datagw.pipelines.commands.watching import Ended, watch
+from datagw.pipelines.in_hand import accepted, changed, named, unread
 from datagw.pipelines.report import Report
 from datagw.pipelines.secrets import Masker
 from datagw.publishing.world import World
@@ -70,15 +69,15 @@ def run_command(errand: Errand, readings: Iterable[Reading]) -> Iterator[tuple[R
             yield from _together(runner, readings)
         else:
             for reading in readings:
-                problem = _unread(reading) or runner.run([reading], reading.final)
-                yield reading, problem or _accepted(reading)
+                problem = unread(reading) or runner.run([reading], reading.final)
+                yield reading, problem or accepted(reading)
 
 
 def _together(runner: _Runner, readings: Iterable[Reading]) -> Iterator[tuple[Reading, Published | GatewayError]]:
     """One start for all of them; those that cannot be read are left out of it."""
     whole: list[Reading] = []
     for reading in readings:
-        problem = _unread(reading)
+        problem = unread(reading)
         if problem is None:
             whole.append(reading)
         else:
@@ -88,20 +87,7 @@ def _together(runner: _Runner, readings: Iterable[Reading]) -> Iterator[tuple[Re
         mine = copy.copy(problem)
         if mine is not None:
             mine.path = None  # each its own
-        yield reading, mine or _accepted(reading)
-
-
-def _unread(reading: Reading) -> GatewayError | None:
-    """Hashes a file; what is wrong with it, where it is not what was planned, or somebody is writing to it."""
-    try:
-        with reading.whole():
-            return None
-    except GatewayError as error:
-        return error
-
-
-def _accepted(reading: Reading) -> Published:
-    return Published(RemoteFile(reading.final, reading.size), "accepted")
+        yield reading, mine or accepted(reading)
 
 
 @dataclass
@@ -127,22 +113,22 @@ class _Runner:
         """One start; `path` is the relative one of its file, `""` for many."""
         room = Path(tempfile.mkdtemp(prefix="start-", dir=self.errand.tmp_dir))
         try:
-            return self._run(room, [_staged(reading) for reading in readings], path)
+            return self._run(room, readings, path)
         except GatewayError as error:
             return self._mask.error(error)
         finally:
             remove(room, self._log)
 
-    def _run(self, room: Path, files: Sequence[tuple[StagedFile, str]], path: str) -> GatewayError | None:
+    def _run(self, room: Path, readings: Sequence[Reading], path: str) -> GatewayError | None:
         job = self.errand.job
         label = path if path and job.watches else job.name
         output = Output(label, self._log, self._mask, self._longest)
         pipe = Pipe(room, label, self._log, self._mask.json)
         out = room / "out"
         out.mkdir()
-        local = [_named(room, staged, relative) for staged, relative in files] if job.watches else []
+        local = [named(reading, room / "in") for reading in readings] if job.watches else []
         arguments = fill(self.command.arguments, Values(local, path, out, self.errand.day))
-        names = [relative for _, relative in files] if job.watches else []
+        names = [reading.final for reading in readings] if job.watches else []
         start = Start(self.program, arguments, self._environment(pipe, names), self.errand.base)
         limit = self.command.timeout
         seconds = limit.total_seconds() if limit is not None else None
@@ -153,8 +139,9 @@ class _Runner:
         problem = problem_of(ended, self.command.arguments[0], output.last, _words(seconds))
         if problem is not None:
             return problem
-        for staged, _ in files:
-            _compare(staged)
+        for reading in readings:
+            if (other := changed(reading)) is not None:
+                return other
         return self._publish(out, path)
 
     def _look(self, pipe: Pipe) -> None:
@@ -180,38 +167,6 @@ class _Runner:
 
     def _publish(self, out: Path, path: str) -> GatewayError | None:
         return None
-
-
-def _staged(reading: Reading) -> tuple[StagedFile, str]:
-    content = reading.upload.content
-    if isinstance(content, bytes):
-        raise TypeError(f"{reading.final}: these are bytes, and no file")
-    return content, reading.final
-
-
-def _named(room: Path, staged: StagedFile, relative: str) -> Path:
-    """A local path of a file that ends in the source's own name: itself, else another name for it in the room."""
-    if staged.local.name == relative.rpartition("/")[2]:
-        return staged.local
-    named = room / "in" / relative
-    named.parent.mkdir(parents=True, exist_ok=True)
-    if staged.owned:
-        os.link(staged.local, named)
-    else:
-        named.symlink_to(staged.local)
-    return named
-
-
-def _compare(staged: StagedFile) -> None:
-    """Raises Changed where a local source is no longer what the program was started for; one that is gone, it took."""
-    if staged.owned:
-        return
-    try:
-        found = RemoteFile.from_stat(staged.origin.path, os.stat(staged.local))
-    except FileNotFoundError:
-        return
-    if found.content_version != staged.origin.content_version:
-        raise Changed("the file changed while the program had it", path=staged.origin.path)
 
 
 def _words(seconds: float | None) -> str:
