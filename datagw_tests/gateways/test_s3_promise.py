@@ -53,13 +53,8 @@ class TestMinio(Promise):
         return False
 
 
-class TestMinioBelowAPrefix(TestMinio):
-    """The same in a folder of the bucket, which nobody has made."""
-
-    given: ClassVar[dict[str, Any]] = {"root": "some/where"}
-
-
 class TestVersityGateway(TestMinio):
-    """A store that keeps objects as files."""
+    """A store that keeps objects as files; in a folder of the bucket, which nobody has made."""
 
     server_class: ClassVar[type[S3Server]] = VersityGateway
+    given: ClassVar[dict[str, Any]] = {"root": "some/where"}

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -68,7 +69,7 @@ class S3Server:
             if probe.connect_ex(("127.0.0.1", self.port)) != 0:
                 return False
         try:
-            self.client().list_buckets()
+            self.client.list_buckets()
         except Exception:  # noqa: BLE001 - it listens before it is ready
             return False
         return True
@@ -80,6 +81,7 @@ class S3Server:
             self._process.wait(10)
             self._process = None
 
+    @cached_property
     def client(self) -> Any:
         """botocore's own client, for looks behind a gateway's back."""
         import botocore.session
@@ -97,7 +99,7 @@ class S3Server:
     def bucket(self) -> str:
         """A new, empty bucket."""
         name = f"bucket-{os.getpid()}-{next(_numbers)}"
-        self.client().create_bucket(Bucket=name)
+        self.client.create_bucket(Bucket=name)
         return name
 
     def fields(self, **more: Any) -> dict[str, Any]:

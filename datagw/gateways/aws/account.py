@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,7 @@ class Account:
         except ImportError:
             raise ConfigError("a gateway of type s3 needs libraries: pip install 'datagw[s3]'") from None
         found: Any = botocore.session.Session(profile=self.profile)
+        found.register_component("data_loader", _loader())
         try:
             found.get_scoped_config()
         except botocore.exceptions.ProfileNotFound as error:
@@ -151,6 +153,14 @@ class Account:
             return self.addressing_style == "virtual"
         url: str = client.generate_presigned_url("get_object", Params={"Bucket": self.bucket, "Key": "x"})
         return url.partition("://")[2].startswith(f"{self.bucket}.")
+
+
+@cache
+def _loader() -> Any:
+    """botocore's descriptions of services, read once in a process: they are most of what a session costs."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 def _with_bucket(endpoint: str, bucket: str) -> str:
