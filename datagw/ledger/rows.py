@@ -112,6 +112,14 @@ class Intent:
     at: datetime
     run: str
 
+    @property
+    def is_request(self) -> bool:
+        """Whether nothing is hidden anywhere: a file is about to be published as `destination` in one request.
+
+        `sha256` is then what is known of it before.
+        """
+        return self.part.endswith(".request")
+
 
 @dataclass(frozen=True, slots=True)
 class MarkerRow:

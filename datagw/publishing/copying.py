@@ -175,9 +175,7 @@ class CopyWork:
         self.sent_files += len(receipts)
 
     def _rename(self, sent: Sent, action: Action) -> Rename:
-        return Rename(
-            sent.upload.part, action.destination, self.copy.overwrite or action.destination in self.sight.entries
-        )
+        return Rename(sent.upload.part, action.destination, self._may_replace(action))
 
     def part(self, action: Action) -> str:
         """The name under which this version of the file is uploaded; of this ledger, for another one may begin anew."""
@@ -192,7 +190,13 @@ class CopyWork:
             action.source.mtime_ns,
             self.copy.mode if self.copy.mode is not None else self.gateway.mode,
             resume=part in self.sight.entries,
+            day=self.day,
+            replace=self._may_replace(action),
         )
+
+    def _may_replace(self, action: Action) -> bool:
+        """Whether a file may stand there by then: any may be replaced, or the plan has seen it, and that it is ours."""
+        return self.copy.overwrite or action.destination in self.sight.entries
 
     # ---- rows
 

@@ -21,6 +21,7 @@ from datagw.publishing.patience import held_back
 from datagw.publishing.planning import CopySight, Remembered, SourceSight, make_plan
 from datagw.publishing.plans import Action, DayPlan
 from datagw.publishing.recovery import recover, remove_unclaimed_parts
+from datagw.publishing.requesting import RequestWork
 from datagw.publishing.results import DayResult
 from datagw.publishing.settling import settled_only
 from datagw.publishing.sighting import sights
@@ -84,7 +85,8 @@ class DayWork(Books):
             if name == copy.name and receipt.place == found.place
         }
         gateway = self.gateways[copy.gateway]
-        self.works[copy.name] = CopyWork(
+        kind = RequestWork if gateway.in_one_request else CopyWork
+        self.works[copy.name] = kind(
             self.world, self.job, self.day, copy, gateway, self.lease, found, mine, sync=self.job.frees
         )
 

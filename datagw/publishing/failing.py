@@ -35,7 +35,7 @@ def failed_for_good(works: Sequence[CopyWork]) -> dict[str, list[FileFailure]]:
                 continue
             folder = parent(work.sight.destinations.get(failure.source, ""))
             if failure.source not in work.refused and folder not in takes:
-                takes[folder] = _takes_files(work.gateway, folder)
+                takes[folder] = not work.gateway.shows or _takes_files(work.gateway, folder)
             if failure.source in work.refused or takes[folder]:
                 found.setdefault(failure.source, []).append(failure)
     return found

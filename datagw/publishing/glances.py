@@ -36,7 +36,7 @@ def glance_at_copy(
             destinations[file.claim.path] = copy.template.fill(file.relative, None, seen)
         except Rejected as error:
             refused[file.claim.path] = error.message
-    parts = [intent.part for intent in ledger.intents(job.name, None, copy.name) if intent.kind == "part"]
+    parts = [intent.part for intent in ledger.intents(job.name, None, copy.name) if not intent.is_request]
     wanted = [*dict.fromkeys(destinations.values()), *parts]
     entries: dict[str, RemoteFile] = looked_up(gateway, wanted) if gateway.shows else {}
     if gateway.folds:  # a look at `A` finds `a`: the list tells its name

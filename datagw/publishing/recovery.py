@@ -18,6 +18,7 @@ from datagw.jobs import Job
 from datagw.ledger import Intent, Lease, Receipt
 from datagw.publishing.freeing import is_changed
 from datagw.publishing.moving import move
+from datagw.publishing.notes import Notes
 from datagw.publishing.planning import CopySight
 from datagw.publishing.plans import DayPlan
 from datagw.publishing.world import World
@@ -50,10 +51,10 @@ def _forget(world: World, lease: Lease, intents: Sequence[Intent], copies: Mappi
         there = [intent for intent in intents if intent.gateway == gateway.name]
         if there:
             recover_parts(world, lease, gateway, there)
-            gateway.rm_many([intent.part for intent in there])
+            gateway.rm_many([intent.part for intent in there if not intent.is_request])
     places = {gateway.name for gateway in copies.values()}
     for intent in intents:
-        if intent.gateway not in places:
+        if intent.gateway not in places and not intent.is_request:
             world.log.warning("%s:%s: the job has left this place; a part may be there", intent.gateway, intent.part)
     world.ledger.forget_intents(lease, intents)
 
@@ -91,7 +92,14 @@ def _move_on(world: World, job: Job, template: Template, source: Gateway, intent
 
 
 def recover_parts(world: World, lease: Lease, gateway: Gateway, intents: Sequence[Intent]) -> None:
-    """Renamed before a crash and still the same: a receipt. Old file aside and final name empty: put back."""
+    """Renamed before a crash and still the same: a receipt. Old file aside and final name empty: put back.
+
+    Published in one request before a crash, and still the same: a receipt as well.
+    """
+    requests = [intent for intent in intents if intent.is_request]
+    if requests:
+        _recover_requests(world, lease, gateway, requests)
+        intents = [intent for intent in intents if not intent.is_request]
     parts = gateway.stat_many([intent.part for intent in intents])
     olds = gateway.stat_many([old_name(intent.part) for intent in intents])
     finals = gateway.stat_many([intent.destination for intent in intents])
@@ -109,10 +117,30 @@ def recover_parts(world: World, lease: Lease, gateway: Gateway, intents: Sequenc
             renamed.append((intent, final))
         else:
             forget.append(intent)
+    _receipts_for(world, lease, gateway, renamed, forget)
+
+
+def _recover_requests(world: World, lease: Lease, gateway: Gateway, intents: Sequence[Intent]) -> None:
+    """What nobody knows the hash of, the plan compares with its source. Where nothing is shown, it is sent again."""
+    known = [intent for intent in intents if intent.sha256 is not None] if gateway.shows else []
+    published: list[tuple[Intent, RemoteFile]] = []
+    for intent, final in zip(known, gateway.stat_many([intent.destination for intent in known]), strict=True):
+        if isinstance(final, RemoteFile) and final.kind == "file" and final.size == intent.size:
+            published.append((intent, final))
+        elif isinstance(final, GatewayError) and not isinstance(final, NotFound):
+            raise final
+    done = {intent.part for intent, _ in published}
+    _receipts_for(world, lease, gateway, published, [intent for intent in intents if intent.part not in done])
+
+
+def _receipts_for(
+    world: World, lease: Lease, gateway: Gateway, found: Sequence[tuple[Intent, RemoteFile]], forget: list[Intent]
+) -> None:
+    """Receipts for those intents whose file stands there as it was meant to; all are forgotten, and so is `forget`."""
     receipts: list[Receipt] = []
-    for (intent, final), found in zip(renamed, gateway.hashes([final for _, final in renamed]), strict=True):
-        if not isinstance(found, GatewayError) and found[0] == intent.sha256:
-            receipts.append(_receipt(world, intent, final, found[1], gateway.place))
+    for (intent, final), hashed in zip(found, gateway.hashes([final for _, final in found]), strict=True):
+        if not isinstance(hashed, GatewayError) and hashed[0] == intent.sha256:
+            receipts.append(_receipt(world, intent, final, hashed[1], gateway.place))
         forget.append(intent)
     world.ledger.write_receipts(lease, receipts, forget)
     if receipts:
@@ -135,7 +163,10 @@ def remove_unclaimed_parts(
     world: World, lease: Lease, gateway: Gateway, sight: CopySight, plan: DayPlan, claimed: set[str]
 ) -> None:
     """Removes parts of ours that no version claims any more, and old ones of nobody known; never a live one."""
-    mine = {i.part: i for i in world.ledger.intents(plan.job, plan.day, sight.copy.name)}
+    if gateway.in_one_request:
+        Notes(world.ledger, plan.job, plan.day, sight.copy.name).keep_only(claimed)
+        return
+    mine = {i.part: i for i in world.ledger.intents(plan.job, plan.day, sight.copy.name) if not i.is_request}
     now = world.now().timestamp() * 1e9
     old = {
         path

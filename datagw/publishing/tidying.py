@@ -123,12 +123,15 @@ class Tidying:
                 by_place.setdefault(intent.gateway, []).append(intent)
         for name, intents in by_place.items():
             gateway = self._gateway(name)
-            if gateway is None:
+            parts = [intent.part for intent in intents if not intent.is_request]
+            if gateway is None and not parts:
+                self.world.ledger.forget_intents(lease, intents)  # of own code, or published in one request
+            elif gateway is None:
                 self.done.trouble[name] = "the job file has this place no more; a part may be there"
             elif name not in self.done.trouble:
                 with self._reaching(name):
                     recover_parts(self.world, lease, gateway, intents)
-                    self._remove(gateway, [intent.part for intent in intents])
+                    self._remove(gateway, parts)
                     self.world.ledger.forget_intents(lease, intents)
 
     def _remove(self, gateway: Gateway, parts: Sequence[str]) -> None:

@@ -72,6 +72,8 @@ class Shelf(Gateway):
     checks: bool = True
     spoils: list[int] = Field(default_factory=list[int])
     """Of the uploads, from 0, those that a bad line spoils."""
+    refuses: tuple[str, ...] = ()
+    """Names that nothing may have."""
     asked: list[str] = Field(default_factory=list[str])
     """The uploads so far, by name."""
 
@@ -126,6 +128,8 @@ class Shelf(Gateway):
     def _publish(self, session: Board, reading: Reading) -> Published:
         if not reading.replace and reading.final in session.names():
             raise Rejected("a file stands there already", path=reading.final)
+        if reading.final in self.refuses:
+            raise Rejected("no file may have this name", path=reading.final)
         content = b"".join(bytes(block) for block in reading.blocks(1 << 16))
         if len(content) != reading.size:
             raise Unavailable("fewer bytes than were announced", path=reading.final)

@@ -14,8 +14,9 @@ from datagw.gateways.local import Local
 from datagw.gateways.memory import Memory
 from datagw.gateways.ssh.wire import Wire
 from datagw.ledger import Ledger, Owner
+from datagw_tests.gateways.shelf import Shelf
 
-HOOKS = ("_ls", "_stat", "_read", "_write", "_rm", "_mkdir", "_rmdir", "_rename", "_hash", "_sync", "pulse")
+HOOKS = ("_ls", "_stat", "_read", "_write", "_rm", "_mkdir", "_rmdir", "_rename", "_hash", "_sync", "_publish", "pulse")
 
 
 class Crash(BaseException):
@@ -41,7 +42,7 @@ class Counter:
 def dying(counter: Counter, ledger: Ledger) -> Iterator[None]:
     """Within: calls are counted and refused as the counter says, and the process looks dead to others afterwards."""
     with pytest.MonkeyPatch.context() as patch:
-        for kind in (Memory, Local, Gateway):
+        for kind in (Memory, Local, Shelf, Gateway):
             for hook in HOOKS:
                 if hook in vars(kind):
                     patch.setattr(kind, hook, _counted(counter, vars(kind)[hook], f"{kind.__name__}.{hook}"))

@@ -16,6 +16,7 @@ from datagw.gateways.memory import Memory
 from datagw.gateways.sftp import Sftp
 from datagw.ledger import Ledger
 from datagw_tests.conftest import require_server
+from datagw_tests.gateways.shelf import Shelf
 from datagw_tests.publishing.crashing import Counter, Crash, dying
 from datagw_tests.publishing.station import Station
 from datagw_tests.servers.openssh import OpenSSH, missing
@@ -96,6 +97,23 @@ def die_at_each_call(folder: Path, archive: Callable[[Path], Gateway], *, step: 
 
 def test_a_day_to_memory(tmp_path: Path) -> None:
     assert die_at_each_call(tmp_path, lambda _: Memory()) > 50
+
+
+def shelf(case: Path, *, checks: bool = True) -> Gateway:
+    (case / "archive").mkdir()
+    return Shelf(folder=str(case / "archive"), checks=checks)
+
+
+@pytest.mark.parametrize("checks", [True, False])
+def test_a_day_to_a_place_that_publishes_in_one_request(tmp_path: Path, *, checks: bool) -> None:
+    assert die_at_each_call(tmp_path, lambda case: shelf(case, checks=checks), step=7, first=2) > 50
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("checks", [True, False])
+def test_a_day_to_a_place_of_one_request_at_every_call(tmp_path: Path, *, checks: bool) -> None:
+    assert die_at_each_call(tmp_path, lambda case: shelf(case, checks=checks)) > 50
 
 
 def test_a_day_to_a_disk(tmp_path: Path) -> None:

@@ -1,0 +1,123 @@
+"""One copy of one day at a place that knows no rename: an intent, one request a file, a comparison, a receipt."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from typing_extensions import override
+
+from datagw.errors import Unavailable
+from datagw.files import StagedFile, part_name
+from datagw.gateways.base import Upload
+from datagw.gateways.front.reading import Sent
+from datagw.ledger import Intent
+from datagw.publishing.copying import CopyWork, local_hashes
+from datagw.publishing.notes import Notes
+from datagw.publishing.plans import Action
+
+_ROUNDS = 2  # what stands there and differs is sent once more
+_AT_ONCE = 100  # files that may wait for their receipts, where another run would find them
+_SECONDS = 1.0  # for which they may
+
+
+@dataclass
+class RequestWork(CopyWork):
+    """The work on one (day, copy) where a file is published in one request.
+
+    A crash between the request and the receipt leaves a file without one: the next run compares it and adopts it, or,
+    where the place shows nothing, hands the file over again.
+    """
+
+    @override
+    def part(self, action: Action) -> str:
+        """A name for the upload of this version of the file, by which the ledger knows it."""
+        version = f"{self.world.ledger.id} {action.source.content_version}"
+        return part_name(version, action.destination, "request")
+
+    @override
+    def send(self, actions: Sequence[Action], staged: dict[str, StagedFile]) -> None:
+        """Publishes a batch, and writes the receipts of what is known to be equal."""
+        begin = time.monotonic()
+        notes = Notes(self.world.ledger, self.job.name, self.day, self.copy.name)
+        by_final = {action.destination: action for action in actions if action.source.path in staged}
+        uploads = [notes.with_note(self._upload(action, staged[action.source.path])) for action in by_final.values()]
+        known = self._known(list(staged.values()))
+        intents = {
+            final: replace(self._intent(action, self.part(action)), sha256=known.get(action.source.path))
+            for final, action in by_final.items()
+        }
+        self.world.ledger.record_parts(self.lease, list(intents.values()))
+        for attempt in range(_ROUNDS):
+            uploads = self._publish_round(uploads, by_final, intents, last=attempt + 1 == _ROUNDS)
+            if not uploads:
+                break
+        notes.forget({intent.part for final, intent in intents.items() if by_final[final].source.path in self.done})
+        self.seconds += time.monotonic() - begin
+
+    def _known(self, staged: Sequence[StagedFile]) -> dict[str, str]:
+        """SHA-256 by source path, as far as it tells more than a comparison will: where nothing else is replaced."""
+        if self.copy.overwrite:
+            return {one.origin.path: one.sha256 for one in staged if one.sha256 is not None}
+        found = local_hashes(staged, self.world)
+        return {path: one for path, one in found.items() if isinstance(one, str)}
+
+    def _publish_round(
+        self, uploads: Sequence[Upload], by_final: dict[str, Action], intents: dict[str, Intent], *, last: bool
+    ) -> list[Upload]:
+        """Those that stand there and differ, to be sent once more."""
+        taken: list[tuple[Sent, str]] = []
+        doubtful: list[Sent] = []
+        since = time.monotonic()
+        for sent in self.gateway.publish(uploads):
+            path = by_final[sent.upload.final].source.path
+            if sent.error is not None and sent.alone:
+                self.failed(path, sent.error)
+            elif sent.error is not None:
+                self._not_sent(path, sent.error)
+            elif sent.published is not None and sent.published.proof is not None:
+                self.sent_bytes += sent.moved
+                (proof,) = self.gateway.verify([sent], self.copy.verify)
+                if isinstance(proof, str):
+                    taken.append((sent, proof))
+                else:
+                    doubtful.append(sent)
+            else:
+                self.sent_bytes += sent.moved
+                doubtful.append(sent)
+            now = time.monotonic()
+            if not self.gateway.shows or len(taken) >= _AT_ONCE or now - since > _SECONDS:
+                self._write_down(taken, by_final, intents)
+                taken, since = [], now
+        again: list[Upload] = []
+        for sent, proof in zip(doubtful, self.gateway.verify(doubtful, self.copy.verify), strict=True):
+            if isinstance(proof, str):
+                taken.append((sent, proof))
+            elif isinstance(proof, Unavailable) and not last:
+                self.world.log.warning("%s; sent once more", proof)
+                again.append(replace(sent.upload, note=None))
+            else:
+                self.failed(by_final[sent.upload.final].source.path, proof)
+        self._write_down(taken, by_final, intents)
+        return again
+
+    def _write_down(
+        self, taken: Sequence[tuple[Sent, str]], by_final: dict[str, Action], intents: dict[str, Intent]
+    ) -> None:
+        if not taken:
+            return
+        receipts = [
+            self._receipt(
+                by_final[sent.upload.final].source, sent.upload.final, sent.sha256, proof, sent.published.file
+            )
+            for sent, proof in taken
+            if sent.published is not None
+        ]
+        if self.sync and self.gateway.sync([receipt.destination for receipt in receipts]):
+            receipts = [replace(receipt, durable=True) for receipt in receipts]
+        self.world.ledger.write_receipts(self.lease, receipts, [intents[sent.upload.final] for sent, _ in taken])
+        for receipt in receipts:
+            self._keep(receipt, "sent")
+            self.world.progress.file_done()
+        self.sent_files += len(receipts)
