@@ -37,11 +37,15 @@ def print_line(line: str = "") -> None:
 
 
 def print_table(columns: Sequence[tuple[str, Side]], rows: Iterable[Sequence[object]], *, indent: str = "") -> None:
-    """Rows under their headings; cells are made printable. Off a terminal no line is ever cut."""
-    cells = [[printable(str(cell)) for cell in row] for row in rows]
+    """Rows under their headings; cells are made printable. Off a terminal no line is ever cut.
+
+    On a terminal an error keeps its lines, which are what a program said last; elsewhere a row is a line.
+    """
     if sys.stdout.isatty():
-        _ruled(columns, cells)
+        headings = [heading for heading, _ in columns]
+        _ruled(columns, [[_in_a_cell(*cell) for cell in zip(headings, row, strict=True)] for row in rows])
         return
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
     table = [[heading for heading, _ in columns], *cells]
     widths = [max(len(row[index]) for row in table) for index in range(len(columns))]
     for row in table:
@@ -50,6 +54,11 @@ def print_table(columns: Sequence[tuple[str, Side]], rows: Iterable[Sequence[obj
             for cell, width, (_, side) in zip(row, widths, columns, strict=True)
         ]
         print_line((indent + "  ".join(padded)).rstrip())
+
+
+def _in_a_cell(heading: str, cell: object) -> str:
+    lines = str(cell).split("\n") if heading == "error" else [str(cell)]
+    return "\n".join(printable(line) for line in lines)
 
 
 def _ruled(columns: Sequence[tuple[str, Side]], cells: Sequence[Sequence[str]]) -> None:
