@@ -26,7 +26,16 @@ def found_days(job: Job, gateway: Gateway) -> list[date]:
     try:
         return sorted({day for day, _ in job.source.pattern.discover(gateway.ls, hidden=job.source.hidden)})
     except NotFound as error:
+        if not gateway.keeps_folders:
+            return []
         raise Unavailable("the source root went away while it was listed", gateway=gateway.name) from error
+
+
+def days_at_source(job: Job, world: World) -> list[date]:
+    """The days that stand at the source of a dated job, oldest first, on a connection of its own."""
+    source = job.source.gateway
+    with world.gateways[source].using(name=source, retries=world.retries or job.retries) as gateway:
+        return found_days(job, gateway)
 
 
 def first_day(job: Job, world: World) -> date | None:
@@ -35,10 +44,7 @@ def first_day(job: Job, world: World) -> date | None:
         return None
     known = known_first_day(job, world.ledger)
     if known is None:
-        with world.gateways[job.source.gateway].using(
-            name=job.source.gateway, retries=world.retries or job.retries
-        ) as gateway:
-            found = found_days(job, gateway)
+        found = days_at_source(job, world)
         if found:
             known = found[0]
             world.ledger.set_position(job.name, _FIRST, known.isoformat())

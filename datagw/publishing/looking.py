@@ -54,9 +54,11 @@ def look_at_source(
     try:
         found = list(pattern.files(ls, day, hidden=source.hidden, exclude=_excluder(source)))
     except NotFound:
-        if day is None:
+        if day is not None:
+            return SourceSight(there=False, place=gateway.place)
+        if gateway.keeps_folders:
             raise
-        return SourceSight(there=False, place=gateway.place)
+        found = list[RemoteFile]()
     ours = {intent.part for intent in ledger.intents(job.name, day, "")} if notes else set[str]()
     wanted = re.compile(source.regex) if source.regex else None
     odd: list[RemoteFile] = []
@@ -106,6 +108,8 @@ def require_root(job: Job, gateway: Gateway) -> None:
     try:
         found = gateway.stat(root)
     except NotFound as error:
+        if not gateway.keeps_folders:
+            return  # the place itself is there; a folder without files is not to be seen in it
         outage = Unavailable("the source root is not there; is the disk mounted, the folder made?", path=root)
         raise gateway.placed(outage) from error
     if found.kind not in ("folder", "symlink") and job.source.pattern.exact is None:
@@ -127,7 +131,7 @@ def look_at_copy(
         )
         for file in files
     }
-    marker = copy_marker(copy, day)
+    marker = copy_marker(copy, day, gateway)
     entries: dict[str, RemoteFile] = {}
     if gateway.shows and not gateway.can("ls"):
         entries = looked_up(gateway, list(dict.fromkeys(destinations.values())))

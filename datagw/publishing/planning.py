@@ -298,11 +298,14 @@ def is_enough(job: Job, receipt: Receipt) -> bool:
 
 
 def is_intact(receipt: Receipt, there: RemoteFile) -> bool:
-    """Whether a file at the destination is still the one that the receipt speaks of."""
+    """Whether a file at the destination is still the one of the receipt; by its etag alone where it has one.
+
+    A store of objects tells the time that was put down with a file when it is asked for it, and another in its lists.
+    """
     return (
         there.kind == "file"
         and there.size == receipt.copy_size
-        and (receipt.copy_mtime is None or there.mtime_ns == receipt.copy_mtime)
+        and (receipt.copy_etag is not None or receipt.copy_mtime in (None, there.mtime_ns))
         and (receipt.copy_inode is None or there.inode == receipt.copy_inode)
         and (receipt.copy_etag is None or there.etag == receipt.copy_etag)
     )
