@@ -15,7 +15,9 @@ from datagw.gateways.local import Local
 from datagw.gateways.web.items import Items
 from datagw.publishing import DayPlan, DayResult, plan_day
 from datagw.publishing.listed import only_items
+from datagw_tests.conftest import require_server
 from datagw_tests.publishing.station import Station
+from datagw_tests.servers import nginx
 from datagw_tests.servers.http_misbehaving import Misbehaving, file, raw, status, told
 
 NAMES = {"Stock_utf8.zip": "stock.zip", "Events_utf8.zip": "events.zip", "Units_utf8.zip": "units.zip"}
@@ -206,3 +208,22 @@ def test_a_switch_leaves_an_item_alone_that_failed_a_moment_ago_and_takes_the_ot
     assert [action.source.path for action in plan.of("wait")] == ["events.zip"]
     depot.holds("Events_utf8.zip", b"events 1")
     assert [action.source.path for action in look().of("send")] == ["events.zip"]
+
+
+def test_a_list_behind_a_password_on_nginx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    if lack := nginx.missing():
+        require_server(*lack)
+    monkeypatch.setenv("PORTAL_PASSWORD", "s3cret")
+    (tmp_path / "archive").mkdir()
+    with nginx.Nginx(tmp_path / "nginx", users={"station7": "s3cret"}) as server:
+        (server.root / "a b.csv").write_bytes(bytes(3_000_000))
+        (server.root / "list.json").write_text('{"files": [{"url": "a%20b.csv"}]}')
+        login = {"username": "station7", "password": {"env": "PORTAL_PASSWORD"}}
+        source = Http.model_validate({"url": server.url, **login})
+        depot = Station(tmp_path, Local(root=str(tmp_path / "archive")), source=source)
+        job = {**LIST, "source_options": {"items": Items(path="list.json", at="files", url="url")}}
+        (result,) = depot.run(None, **job)
+        assert (result.state, depot.there()) == ("published", {"mirror/a b.csv": bytes(3_000_000)})
+        depot.source = Http(url=server.url)
+        (result,) = depot.run(None, **job)
+        assert (result.state, "401" in str(result.error)) == ("failed", True)
