@@ -138,12 +138,6 @@ def before_start(job: Job, world: World) -> list[date]:
     """The days at the source that lie before the job's `start`, where it names one; asks the source."""
     if not job.dated or job.start == "first":
         return []
+    from datagw.publishing.days import days_at_source
+
     return [day for day in days_at_source(job, world) if day < job.start]
-
-
-def days_at_source(job: Job, world: World) -> list[date]:
-    """The days that stand at the source of a dated job, oldest first; asks the source."""
-    from datagw.publishing.days import found_days
-
-    with world.gateways[job.source.gateway].using(name=job.source.gateway, retries=job.retries) as gateway:
-        return found_days(job, gateway)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,14 +12,14 @@ from typing_extensions import override
 
 from datagw.cli import results
 from datagw.cli.endings import DONE, FAILED, of_results
-from datagw.cli.opening import before_start, days_at_source, job_file, job_of, open_world, tell_errors, world_for
+from datagw.cli.opening import before_start, job_file, job_of, open_world, tell_errors, world_for
 from datagw.cli.own_code import Payload, always_runs, refuse_payload
 from datagw.cli.paths import source_of
 from datagw.cli.settings import Command, Settings, pass_settings
 
 if TYPE_CHECKING:
     from datagw.jobs import Job, JobFile
-    from datagw.publishing.plans import DayPlan
+    from datagw.publishing.asking import Asked, Found
 
 _log = logging.getLogger("datagw")
 
@@ -37,32 +36,6 @@ class Day(click.ParamType):
             return value if isinstance(value, date) else date.fromisoformat(str(value))
         except ValueError:
             self.fail(f"{value!r} is no day: write 2026-01-31", param, ctx)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The days that were asked for: one, all from one to another, or (both None) whatever is due."""
-
-    one: date | None = None
-    first: date | None = None
-    last: date | None = None
-
-    @property
-    def any(self) -> bool:
-        """Whether days were named at all."""
-        return (self.one, self.first, self.last) != (None, None, None)
-
-    def days(self, job: Job, now: datetime, known_first: date | None) -> list[date]:
-        """Each of them, oldest first; an open end is the job's first day, or the last one that is over."""
-        if self.one is not None:
-            return [self.one]
-        last = self.last
-        if last is None:
-            last = now.astimezone(job.zone).date()
-            while not job.is_over(last, now):
-                last -= timedelta(days=1)
-        first = self.first or known_first or last
-        return [first + timedelta(days=number) for number in range((last - first).days + 1)]
 
 
 @click.command(cls=Command)
@@ -99,6 +72,8 @@ def command(
 
     A job of own code that has neither days nor a source runs once.
     """
+    from datagw.publishing.asking import Asked
+
     if day and (first or last):
         raise click.UsageError("Say --day, or --from and --to, not both.")
     if first and last and first > last:
@@ -112,7 +87,7 @@ def command(
         raise click.UsageError(f"The job {job} has no days: its source holds no date.")
     refuse_payload(one, payload)
     tell_errors(file)
-    found = look(file, one, asked)
+    found = _look(file, one, asked)
     if dry_run:
         return _show_plan(settings, file, one, found)
     refused = _refusal(file, one, day, found) if day else None
@@ -124,39 +99,18 @@ def command(
     _report(one, found)
     always = always_runs(one)
     resend = resend or always
-    wanted = [plan.day for plan in found.plans if plan.due or always or (resend and plan.state in ("done", "empty"))]
+    wanted = [plan.day for plan in found.plans] if always else found.wanted(resend=resend)
     if not wanted:
         return _nothing(settings, one, found)
     wishes = {"wait": not no_wait, "resend": resend, "resend_file": resend_file, "payload": payload}
     return _run(settings, file, one, wanted, found, wishes)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The plans of the days that may be sent; and those asked for that are missing, or may not be sent yet."""
+def _look(file: JobFile, job: Job, asked: Asked) -> Found:
+    from datagw.publishing.asking import look
 
-    plans: Sequence[DayPlan]
-    missing: Sequence[date] = ()
-    not_over: Sequence[date] = ()
-
-
-def look(file: JobFile, job: Job, asked: Asked) -> Found:
-    """Plans what was asked for, or whatever is due; changes nothing. Days of which nobody knows are not planned."""
-    from datagw.publishing import due, first_day
-
-    with open_world(file) as outer:
-        world = world_for(file, job, outer)
-        if not asked.any:
-            return Found(due(job, world))
-        now = datetime.now(UTC)
-        days = asked.days(job, now, None if asked.first else first_day(job, world))
-        over = [day for day in days if job.is_over(day, now)]
-        known = {*days_at_source(job, world), *(row.day for row in world.ledger.days(job.name))} if over else set()
-        wanted = [day for day in over if day in known]
-        plans = due(job, world, days=wanted) if wanted else []
-        missing = {*over} - known | {plan.day for plan in plans if plan.day and plan.state == "missing"}
-        plans = [plan for plan in plans if plan.state != "missing"]
-        return Found(plans, sorted(missing), [day for day in days if day not in {*over}])
+    with open_world(file) as world:
+        return look(job, world_for(file, job, world), asked)
 
 
 def _refusal(file: JobFile, job: Job, day: date, found: Found) -> str | None:
