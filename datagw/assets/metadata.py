@@ -97,7 +97,9 @@ def _failures(job: Job, day: DayResult) -> Iterable[tuple[str, str, str, str]]:
     """Day, copy, file and error; `""` for what is not known, or says nothing: own code is no copy."""
     copies = {} if job.work is None else {WORK_NAME: ""}
     found = [
-        (copies.get(one.copy, one.copy), printable(one.source) if job.watches else "", one.error)
+        (copies.get(one.copy, one.copy), printable(one.source), one.error)
+        if job.watches
+        else ("", "", one.error.removeprefix(f"{job.name} {one.source}: ").removeprefix(f"{job.name}: "))
         for one in day.failures
     ]
     if day.error is not None:

@@ -52,6 +52,10 @@ def of_work(job: Job, result: CopyResult | None, report: Report, payload: object
         **_counts(job, result, report),
         "failed": sum(one.error is not None for one in report.registered),
     }
+    for node in nodes_of(report):  # a class or function is told of as the only node
+        ours |= {"tries": node.tries, "items": node.items, "failed": max(ours["failed"], node.failed_items)}
+        if node.output:
+            ours["output"] = MetadataValue.json(node.output)
     if report.registered:
         rows = [_registered(one) for one in report.registered[:_MOST_ROWS]]
         ours["registered"] = MetadataValue.table(rows, _REGISTERED)

@@ -30,7 +30,7 @@ from datagw.assets.files import files_asked_for, materialize_files
 from datagw.assets.names import STAGING, op_name
 from datagw.assets.recording import results_of, tell
 from datagw.assets.surroundings import world_of
-from datagw.assets.wishes import OF_WORK, Wishes, payload_of, wishes_of
+from datagw.assets.wishes import OF_WORK, Wishes, payload_of, repeats, wishes_of
 from datagw.assets.work_metadata import shown_payload
 from datagw.jobs import Job, JobFile
 from datagw.pipelines.places import with_own_code
@@ -94,4 +94,6 @@ def _running(
 def _with_own_code(context: AssetExecutionContext, jobfile: JobFile, job: Job, world: World, report: Report) -> World:
     """The world with the places of own code, which may speak to all gateways, not only to those that its job names."""
     every = replace(world, gateways={**jobfile.gateways, **world.gateways})
-    return with_own_code(every, job, jobfile.base, payload=payload_of(context), report=report)
+    return with_own_code(
+        every, job, jobfile.base, payload=payload_of(context), report=report, resume_from=repeats(context)
+    )

@@ -84,7 +84,7 @@ def test_news_are_due_once_there_are_any_and_once_each(place, jobs, tick, instan
     place.day(1)
     publish(jobs, instance, 1)
     assert asked(tick("news")) == ["files"]
-    run_job(jobs, "news", [None], instance=instance)
+    assert run_job(jobs, "news", [None], instance=instance).success
     assert "nothing due" in skipped(tick("news"))
     place.day(2)
     publish(jobs, instance, 2)
