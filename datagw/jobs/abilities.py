@@ -23,10 +23,11 @@ def unable(draft: Draft) -> Iterator[Complaint]:
             )
         for key in ("move_source", "failed_source"):
             if getattr(table, key) is not None and not source.can("rename"):
-                yield Complaint((key,), f"a gateway of type {source.type} is only read: nothing is moved there")
+                why = "knows no rename" if source.can("publish") else "is only read"
+                yield Complaint((key,), f"a gateway of type {source.type} {why}: nothing is moved there")
     for number, copy in enumerate(table.to):
         gateway = draft.gateways.get(copy.at.gateway)
-        if gateway is not None and not gateway.can("write"):
+        if gateway is not None and not (gateway.can("write") or gateway.can("publish")):
             yield Complaint(("to", number), f"a gateway of type {gateway.type} is only read: no copy can go there")
 
 

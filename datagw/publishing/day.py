@@ -172,7 +172,7 @@ class DayWork(Books):
         if path is not None and is_orphaned(self.source, path, self.job, ledger):
             self._mark_source(path)
         for name, work in list(self.works.items()):
-            there = copy_marker(work.copy, self.day)
+            there = copy_marker(work.copy, self.day, work.gateway)
             with self._surviving(name):
                 if there is not None and is_orphaned(work.gateway, there, self.job, ledger):
                     self._mark(name, work.gateway, there)
@@ -180,7 +180,9 @@ class DayWork(Books):
     def _markers_to_come(self, plan: DayPlan) -> dict[str, MarkerRow]:
         """Those that this plan is sure to need, by copy."""
         paths = {
-            name: copy_marker(work.copy, self.day) for name, work in self.works.items() if any(plan.of("send", name))
+            name: copy_marker(work.copy, self.day, work.gateway)
+            for name, work in self.works.items()
+            if any(plan.of("send", name))
         }
         if paths and self.job.frees and not self.partial:
             paths[""] = source_marker(self.job, self.day)
@@ -209,7 +211,7 @@ class DayWork(Books):
         path = source_marker(self.job, self.day) if self.job.frees and not self.partial else None
         standing = [self.source.shown(path)] if path is not None and self._mark_source(path) else []
         for name, work in list(self.works.items()):
-            there = copy_marker(work.copy, self.day)
+            there = copy_marker(work.copy, self.day, work.gateway)
             if there is not None and sends[name]:
                 with self._surviving(name):
                     if self._mark(name, work.gateway, there):

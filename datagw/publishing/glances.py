@@ -43,7 +43,7 @@ def glance_at_copy(
         entries = {}
         for folder in sorted({parent(path) for path in wanted}):
             entries.update(listed(gateway, folder))
-    marker = copy_marker(copy, None)
+    marker = copy_marker(copy, None, gateway)
     return CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, refused, shows=gateway.shows)
 
 

@@ -27,9 +27,11 @@ def source_marker(job: Job, day: date | None) -> str | None:
     return join(pattern.base, job.marker)
 
 
-def copy_marker(copy: Copy, day: date | None) -> str | None:
-    """Where the marker of a day stands at a destination; None if the copy has none."""
-    return None if copy.marker is None else join(copy.template.folder(day), copy.marker)
+def copy_marker(copy: Copy, day: date | None, gateway: Gateway) -> str | None:
+    """Where the marker of a day stands at a destination; None if the copy has none, or it could not be taken away."""
+    if copy.marker is None or not (gateway.shows and gateway.can("rm")):
+        return None
+    return join(copy.template.folder(day), copy.marker)
 
 
 def waiting_for(
@@ -97,7 +99,8 @@ def remove_marker(world: World, lease: Lease, row: MarkerRow, gateway: Gateway) 
     ]
     held = _read(gateway, row.path)
     mine = held is not None and held.get("ledger") == world.ledger.id and not others
-    for error in gateway.rm_many([*([row.path] if mine else []), _part(world, row)]):
+    parts = [] if gateway.in_one_request else [_part(world, row)]
+    for error in gateway.rm_many([*([row.path] if mine else []), *parts]):
         if error is not None and not isinstance(error, NotFound):
             raise error
 
