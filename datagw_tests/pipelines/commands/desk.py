@@ -19,8 +19,9 @@ from datagw.gateways.front.retries import RetryPolicy
 from datagw.jobs import Job, load
 from datagw.ledger import Ledger
 from datagw.pipelines.commands.running import Errand, run_command
+from datagw.pipelines.places import with_own_code
 from datagw.pipelines.report import Report
-from datagw.publishing import World
+from datagw.publishing import DayPlan, DayResult, World, plan_day, publish
 
 QUICK = RetryPolicy(max=0, backoff=0.01, cap=0.02)
 
@@ -38,11 +39,15 @@ class Heard(logging.Handler):
 
 @dataclass
 class Desk:
-    """`folder` holds the job file and `in/`, where the job's files are; `keys` are those of its table."""
+    """`folder` holds the job file and `in/`, where the job's files are; `keys` are those of its table.
+
+    Without keys, `above` is the whole job file.
+    """
 
     folder: Path
     keys: str
     above: str = ""
+    name: str = "j"
     now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
 
     def __post_init__(self) -> None:
@@ -58,15 +63,15 @@ class Desk:
     def file(self):
         """The job file, loaded."""
         path = self.folder / "jobs.toml"
-        path.write_text(f"{self.above}\n[j]\n{self.keys}\n", encoding="utf-8")
+        path.write_text(f"{self.above}\n[{self.name}]\n{self.keys}\n" if self.keys else self.above, encoding="utf-8")
         found = load(path, dict(os.environ))
         assert [str(problem) for problem in found.problems] == []
         return found
 
     @property
     def job(self) -> Job:
-        """The job `j`, which does not wait for retries."""
-        return self.file.jobs["j"]
+        """The job, as loaded."""
+        return self.file.jobs[self.name]
 
     def script(self, text: str, name: str = "script.py") -> Path:
         """An executable of Python beside the job file."""
@@ -112,6 +117,27 @@ class Desk:
         world = self.world(**changed)
         errand = Errand(self.job, world, self.folder, day, world.tmp_dir, self.report, payload)
         return {reading.final: outcome for reading, outcome in run_command(errand, map(self.reading, names))}
+
+    def own_world(self, **changed: Any) -> World:
+        """The surroundings of a run of the job, with what makes its command run."""
+        found = self.file
+        world = self.world(found.gateways, **changed)
+        return with_own_code(world, found.jobs[self.name], self.folder, report=self.report)
+
+    def run(self, *, patient: bool = True, **changed: Any) -> DayResult:
+        """One run of the whole job, as a switch asks for it, or a person."""
+        (result,) = publish(self.job, [None], self.own_world(**changed), patient=patient)
+        return result
+
+    def plan(self, *, patient: bool = True) -> DayPlan:
+        """What a switch, or a person, would see."""
+        return plan_day(self.job, None, self.own_world(), patient=patient)
+
+    def taken(self) -> set[str]:
+        """The names of the files that have a receipt of the command."""
+        return {
+            receipt.source.rpartition("/")[2] for receipt in self.ledger.receipts(self.name) if receipt.copy == "work"
+        }
 
     def later(self, seconds: float) -> None:
         """So many seconds pass."""
