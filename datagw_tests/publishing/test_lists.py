@@ -119,6 +119,20 @@ def test_content_that_fails_stops_no_other(depot: Depot, how: str):
     assert there == {"mirror/stock.zip": b"new 0", "mirror/events.zip": b"events 1", "mirror/units.zip": b"new 2"}
 
 
+@pytest.mark.parametrize("how", ["500", "truncated"])
+def test_content_that_fails_while_it_is_compared_stops_no_other(depot: Depot, how: str):
+    depot.run()
+    for name, content in zip(NAMES, FILES.values(), strict=True):
+        depot.holds(name, content.replace(b"1", b"2"), 2)  # of equal size, so that it is compared first
+    whole = {"Content-Length": 8, "ETag": '"2"'}
+    broken = {"500": status(500), "truncated": raw(told(200, whole), b"ev")}
+    depot.server.get("/get/Events_utf8.zip", broken[how])
+    result = depot.run()
+    assert (result.state, [failure.source for failure in result.failures]) == ("failed", ["events.zip"])
+    new = {path: content.replace(b"1", b"2") for path, content in FILES.items()}
+    assert depot.station.there() == {**new, "mirror/events.zip": b"events 1"}
+
+
 def test_an_item_that_has_left_the_list_keeps_its_copy_and_is_told(depot: Depot, caplog: pytest.LogCaptureFixture):
     depot.run()
     depot.names("Stock_utf8.zip", "Units_utf8.zip", "New_utf8.zip")

@@ -147,6 +147,11 @@ def _read_back(gateway: Gateway, files: Sequence[RemoteFile]) -> list[tuple[str,
             results.append((digest.hexdigest(), size) if block is None else gateway.placed(block, _file.path))
             digest, size = hashlib.sha256(), 0
 
-    if files:
-        gateway.attempt(None, read)
+    while len(results) < len(files):
+        try:
+            gateway.attempt(None, read)
+        except Unavailable as error:
+            if not gateway.each_alone:
+                raise
+            results.append(gateway.placed(error, files[len(results)].path))
     return results
