@@ -50,8 +50,6 @@ class Gateway(BaseModel, Hooks):
     type: ClassVar[str]
     shows: ClassVar[bool] = True
     """Whether what was published can be seen again; a place that only takes files (mail, a topic) says False."""
-    many_in_a_session: ClassVar[bool] = False
-    """Whether one session of the driver carries as many requests at once as there are `connections`."""
 
     root: str = Field(default="", description="Folder that all paths of this gateway start at; it must exist.")
     timeout: float = Field(
@@ -139,11 +137,6 @@ class Gateway(BaseModel, Hooks):
     def in_one_request(self) -> bool:
         """Whether files are published here by `publish`, because the place knows no rename."""
         return self.can("publish") and not self.can("rename")
-
-    @property
-    def keeps_folders(self) -> bool:
-        """Whether a folder is there by itself; else it is there as long as a file is in it, and an empty one is not."""
-        return self.can("mkdir") or not self.in_one_request
 
     def link(self, path: str) -> str:
         """Where a person finds `path`: a URL if the protocol has one, else `gateway:path`."""

@@ -16,7 +16,7 @@ LATER_IN_A_SOURCE = frozenset[str]()
 LATER_IN_A_GATEWAY = frozenset(["ca_file", "insecure", "proxy", "client_cert", "client_key", "digest"])
 LATER_TYPES = frozenset(
     [
-        *("s3", "gcs", "azure", "webdav"),
+        *("gcs", "azure", "webdav"),
         *("datagouv", "ckan", "elasticsearch", "kafka", "mail"),
     ]
 )

@@ -290,12 +290,12 @@ def test_what_comes_near_a_mistake_and_is_none_runs(read, text):
 
 
 IN_A_GATEWAY = [
-    ('host = "a"', "[gateways.g] type: is required; there are ftp, ftps, http, local, memory, sftp"),
+    ('host = "a"', "[gateways.g] type: is required; there are ftp, ftps, http, local, memory, s3, sftp"),
     ('type = "sft"', '[gateways.g] type: there is no type "sft"; did you mean sftp?'),
     ("type = 5", "[gateways.g] type: there is no type 5"),
     *(
         (f'type = "{kind}"', f"[gateways.g] type: {kind} is not in this version")
-        for kind in "s3 datagouv elasticsearch kafka mail webdav ckan gcs azure".split()
+        for kind in "datagouv elasticsearch kafka mail webdav ckan gcs azure".split()
     ),
     ('type = "memory"\ntimout = 3', "[gateways.g] timout: unknown key; did you mean timeout?"),
     ('type = "memory"\nca_file = "x"', "[gateways.g] ca_file: not in this version"),
@@ -502,7 +502,7 @@ username = "u"
   password = "hunter2"
 
 [gateways.lake]
-type = "s3"
+type = "gcs"
 
 [readings]
 source = "local:/data/%Y%m/"

@@ -7,6 +7,7 @@ Credentials and region come as AWS's own tools find them (settings, environment,
 # pyright: reportMissingTypeStubs=false
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -60,6 +61,8 @@ class Account:
             found.get_scoped_config()
         except botocore.exceptions.ProfileNotFound as error:
             raise ConfigError(f"{error}; mend `profile`, or ~/.aws/config") from None
+        if self.ca_file is not None and not os.access(self.ca_file, os.R_OK):
+            raise ConfigError(f"the certificates in {self.ca_file} cannot be read")
         if self.access_key_id is not None:
             found.set_credentials(self.access_key_id, self.secret_access_key, self.session_token)
         if self.role_arn is not None and not self.anonymous:

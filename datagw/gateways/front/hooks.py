@@ -27,6 +27,10 @@ class Hooks:
     """What a driver writes. Batches answer in the order asked; an error takes its file's place, an outage is raised."""
 
     type: ClassVar[str]
+    many_in_a_session: ClassVar[bool] = False
+    """Whether one session of the driver carries as many requests at once as there are `connections`."""
+    keeps_folders: ClassVar[bool] = True
+    """Whether a folder is there by itself; else it is there as long as a file is in it, and an empty one is not."""
 
     def speaking(self, path: str | None) -> AbstractContextManager[None]:
         """The front's translation of native errors."""

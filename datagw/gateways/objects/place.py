@@ -25,6 +25,7 @@ class Objects(Gateway):
     """A bucket, or what lies below a prefix of it. Nothing is renamed there: an object is published in one request."""
 
     many_in_a_session: ClassVar[bool] = True
+    keeps_folders: ClassVar[bool] = False
 
     root: str = Field(default="", description="Prefix that all paths start at: a folder of the bucket.")
     connections: int = Field(default=16, ge=1, le=64, description="Requests in flight at once within a run.")
