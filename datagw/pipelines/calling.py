@@ -24,8 +24,8 @@ def function_of(reference: str, base: Path) -> Function:
     """The function that a reference names; raises ConfigError where it is none."""
     found = find(reference, base)
     if isinstance(found, type) or not callable(found):
-        kind = "class" if isinstance(found, type) else type(found).__name__
-        raise ConfigError(f"{reference} is a {kind}; a function that takes `event` is wanted: def name(event): …")
+        kind = "a class" if isinstance(found, type) else f"of type {type(found).__name__}"
+        raise ConfigError(f"{reference} is {kind}; a function that takes `event` is wanted: def name(event): …")
     return found
 
 

@@ -76,6 +76,15 @@ def frame_of(error: BaseException) -> str:
     return f"{os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}"
 
 
+def traceback_of(error: BaseException) -> str:
+    """The traceback of an error as Python prints it, from the first line of the user's own code on."""
+    frames, trace = error.__traceback__, error.__traceback__
+    while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    lines = traceback.format_exception(error.with_traceback(trace or frames))
+    return "".join(lines).rstrip("\n")
+
+
 def _module(reference: str, name: str, folder: str) -> ModuleType:
     try:
         return importlib.import_module(name)

@@ -99,9 +99,9 @@ class Registering:
             if given is not None and before is not None:
                 return given.lower() != before
         if etag is not None and known.etag is not None:
-            return etag != known.etag
+            return entries.mask(etag) != known.etag
         if modified is not None and known.modified is not None:
-            return _moment(modified) != known.modified or _differ(size, known.size)
+            return entries.mask(_moment(modified)) != known.modified or _differ(size, known.size)
         if size is not None and known.size is not None:
             return size != known.size
         return any(given is not None for given in (sha256, sha1, sha1sum, etag, modified, size))
@@ -158,10 +158,10 @@ def _row(entries: Entries, fields: dict[str, Any]) -> Registration:
         day=entries.day,
         name=mask(fields["name"]),
         size=None if size is None else int(size),
-        sha256=None if sha256 is None else str(sha256).lower(),
-        sha1=None if sha1 is None else str(sha1).lower(),
+        sha256=None if sha256 is None else mask(str(sha256)).lower(),
+        sha1=None if sha1 is None else mask(str(sha1)).lower(),
         etag=None if fields.get("etag") is None else mask(str(fields["etag"])),
-        modified=None if modified is None else _moment(modified),
+        modified=None if modified is None else mask(_moment(modified)),
         error=None if fields.get("error") is None else mask(str(fields["error"])),
         at=entries.now(),
         run=entries.run,

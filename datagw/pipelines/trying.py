@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from copy import deepcopy
@@ -14,7 +13,7 @@ from datagw.gateways.front.retries import wait
 from datagw.jobs.models import Node
 from datagw.pipelines.bench import Bench
 from datagw.pipelines.calling import Event, Function, call
-from datagw.pipelines.loading import frame_of
+from datagw.pipelines.loading import frame_of, traceback_of
 from datagw.pipelines.time_limit import TimedOut, time_limit
 from datagw.pipelines.tools import Tools
 
@@ -88,8 +87,7 @@ def their_errors(bench: Bench, what: str) -> Generator[None, None, None]:
         bench.log.debug("%s: %s", what, error)
         raise Failed(str(error)) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, it is theirs
-        lines = "".join(traceback.format_exception(error)).rstrip("\n")
-        bench.log.info("%s: %s", what, lines)
+        bench.log.info("%s: %s", what, traceback_of(error))
         raise Failed(_text_of(error), outage=isinstance(error, Unavailable)) from None
 
 

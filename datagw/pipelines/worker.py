@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -39,6 +39,7 @@ class Worker(Gateway):
     payload: Any = Field(default=None, repr=False)
     report: Annotated[Report, _AS_IT_IS] = Field(repr=False)
     resume_from: str | None = Field(default=None, repr=False)
+    only: frozenset[str] | None = Field(default=None, repr=False)
 
     _again: dict[str, list[NodeResult]] = PrivateAttr(default_factory=dict[str, list[NodeResult]])
 
@@ -51,10 +52,22 @@ class Worker(Gateway):
         payload: object,
         report: Report,
         resume_from: str | None = None,
+        only: Collection[str] | None = None,
     ) -> Self:
-        """The own code of a job, in the surroundings of a run; `resume_from` is a run that is gone on with."""
-        made = cls(job=job, world=world, base=base, payload=payload, report=report, resume_from=resume_from)
+        """The own code of a job, in the surroundings of a run; `resume_from` is a run that is gone on with.
+
+        `only` names the functions of a graph that are asked for.
+        """
+        asked = None if only is None else frozenset(only)
+        made = cls(job=job, world=world, base=base, payload=payload, report=report, resume_from=resume_from, only=asked)
         return made.using(name=WORK)
+
+    @override
+    def shown(self, path: str) -> str:
+        """What the code is called for, in words: the job, its day, or a file of its source."""
+        if self.job.watches:
+            return path or self.job.name
+        return f"{self.job.name} {path}" if path and self.job.dated else self.job.name
 
     @override
     def _session(self) -> Always:
@@ -87,7 +100,7 @@ class Worker(Gateway):
         try:
             with bench_of(self.job, self.world, self.base, self.report, self.live.fence) as bench:
                 if bench.work.command is None:
-                    yield from hand_over(bench, readings, self.payload, self.resume_from, self._again)
+                    yield from hand_over(bench, readings, self.payload, self.resume_from, self.only, self._again)
                 else:
                     yield from self._run_command(bench, readings)
         except ConfigError as error:  # no file is at fault, and no second try helps
