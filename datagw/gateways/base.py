@@ -13,53 +13,31 @@ import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self, TypeVar, final
+from typing import Any, ClassVar, Self, TypeVar, final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import PrivateAttr
 from typing_extensions import override
 
 from datagw.errors import ConfigError, DatagwError, Denied, GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, StagedFile, join, parent, safe_path
 from datagw.gateways.front import getting, proving, publishing, sending
+from datagw.gateways.front.at import At
 from datagw.gateways.front.hooks import Hooks
 from datagw.gateways.front.limits import Limiter
 from datagw.gateways.front.live import Live, Session
 from datagw.gateways.front.reading import Reading, Rename, Sent, Upload
 from datagw.gateways.front.retries import RetryPolicy, wait
+from datagw.gateways.front.settings import Mode, Settings
 
 T = TypeVar("T")
 
 
-def _octal(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            return int(value, 8)
-        except ValueError:
-            raise ValueError('a mode is written in octal, as in "0640"') from None
-    return value
-
-
-Mode = Annotated[int, BeforeValidator(_octal), Field(ge=0, le=0o7777)]
-
-
-class Gateway(BaseModel, Hooks):
+class Gateway(Settings, Hooks):
     """A named place and the protocol to reach it. Made from keyword arguments; connects when first used."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, arbitrary_types_allowed=True)
 
     type: ClassVar[str]
     shows: ClassVar[bool] = True
     """Whether what was published can be seen again; a place that only takes files (mail, a topic) says False."""
-
-    root: str = Field(default="", description="Folder that all paths of this gateway start at; it must exist.")
-    timeout: float = Field(
-        default=30, gt=0, description="Seconds without an answer until the place counts as unreachable."
-    )
-    connections: int = Field(default=1, ge=1, le=64, description="Connections in flight at once within a run.")
-    bandwidth: int | None = Field(default=None, gt=0, description="Bytes per second at most.")
-    mode: Mode | None = Field(
-        default=None, description="Permissions of published files, in octal; else the place's default."
-    )
 
     _live: Live = PrivateAttr()
 
@@ -94,6 +72,11 @@ class Gateway(BaseModel, Hooks):
         live.limiters = tuple(Limiter(rate, sleep=lambda seconds: wait(seconds, live.fence)) for rate in rates)
         twin._live = live
         return twin
+
+    @final
+    def __truediv__(self, path: str) -> At:
+        """`gateway / "path"`: where something is published from, or to."""
+        return At(self, path)
 
     @property
     def name(self) -> str:

@@ -25,7 +25,7 @@ from datagw.gateways.ftp_wire import data, looking
 from datagw.gateways.ftp_wire.control import Control
 from datagw.gateways.ftp_wire.facts import SECOND, Entry
 from datagw.gateways.ftp_wire.replies import code_of, is_refusal, meaning, of_line
-from datagw.gateways.secrets import Secret
+from datagw.gateways.secrets import GivenSecret
 
 _HASHED = re.compile(r"SHA-256 0-\d+ ([0-9a-fA-F]{64})\b")
 _DIGEST = re.compile(r"\b[0-9a-fA-F]{64}\b")
@@ -43,8 +43,10 @@ class Ftp(Gateway):
     host: str = Field(min_length=1, description="Name or address of the server.")
     port: int = Field(default=21, ge=1, le=65535, description="TCP port.")
     username: str = Field(default="anonymous", min_length=1, description="Login name.")
-    password: Secret | None = Field(default=None, description="Reference to the password; `anonymous` needs none.")
-    account: Secret | None = Field(default=None, description="Reference to the account, for servers that ask for one.")
+    password: GivenSecret | None = Field(default=None, description="Reference to the password; `anonymous` needs none.")
+    account: GivenSecret | None = Field(
+        default=None, description="Reference to the account, for servers that ask for one."
+    )
     passive: bool = Field(
         default=True, description="Connect to the server for data (EPSV, PASV); else it connects to us (EPRT, PORT)."
     )

@@ -17,7 +17,7 @@ from datagw import __version__
 from datagw.errors import Changed, ConfigError, GatewayError, Rejected, Unavailable
 from datagw.files import RemoteFile
 from datagw.gateways.base import Gateway
-from datagw.gateways.secrets import Secret, TextOrSecret
+from datagw.gateways.secrets import GivenSecret, Secret, TextOrSecret
 from datagw.gateways.web import addresses, asking, credentials
 from datagw.gateways.web.answers import Answer, condition, is_digest
 from datagw.gateways.web.asking import Asking, host_of
@@ -36,8 +36,8 @@ class Http(Gateway):
     root: str = Field(default="", description="Folder below `url` that all paths start at.")
     url: str = Field(description='Address that all paths start at: `"https://data.example.org/exports"`.')
     username: str | None = Field(default=None, description="Login name (basic authentication).")
-    password: Secret | None = Field(default=None, description="Reference to the password.")
-    token: Secret | None = Field(default=None, description="Reference to a bearer token.")
+    password: GivenSecret | None = Field(default=None, description="Reference to the password.")
+    token: GivenSecret | None = Field(default=None, description="Reference to a bearer token.")
     headers: dict[str, TextOrSecret] = Field(
         default_factory=dict[str, TextOrSecret],
         description='Further headers: `{ X-Api-Key = { env = "KEY" }, Accept = "text/csv" }`.',
@@ -64,16 +64,14 @@ class Http(Gateway):
 
     @field_validator("headers")
     @classmethod
-    def _are_headers(cls, value: dict[str, str | Secret]) -> dict[str, str | Secret]:
-        credentials.check_hidden(value)
+    def _are_headers(cls, value: dict[str, str | Secret], info: ValidationInfo) -> dict[str, str | Secret]:
         credentials.check_headers(value)
-        return value
+        return credentials.hidden(value, by_code=info.context is None)
 
     @field_validator("params")
     @classmethod
-    def _are_hidden(cls, value: dict[str, str | Secret]) -> dict[str, str | Secret]:
-        credentials.check_hidden(value)
-        return value
+    def _are_hidden(cls, value: dict[str, str | Secret], info: ValidationInfo) -> dict[str, str | Secret]:
+        return credentials.hidden(value, by_code=info.context is None)
 
     # ---- names
 

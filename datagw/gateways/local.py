@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from typing_extensions import override
 
 from datagw.errors import Denied, Full, GatewayError, NotFound, Rejected, Unavailable
@@ -37,6 +37,11 @@ class Local(Gateway):
     type: ClassVar[str] = "local"
 
     root: str = Field(default="/", description="Folder that all paths of this gateway start at; it must exist.")
+
+    @field_validator("root")
+    @classmethod
+    def _root_at_home(cls, value: str) -> str:
+        return os.path.expanduser(value)
 
     @property
     @override

@@ -18,7 +18,7 @@ from datagw.gateways.aws.account import Account
 from datagw.gateways.aws.bucket import Bucket
 from datagw.gateways.objects.keys import prefix_of
 from datagw.gateways.objects.place import Objects
-from datagw.gateways.secrets import Secret, TextOrSecret
+from datagw.gateways.secrets import GivenSecret, Secret, TextOrSecret
 
 _BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{2,254}")
 _OWN = ("root", "connections")
@@ -45,8 +45,10 @@ class S3(Objects):
     access_key_id: TextOrSecret | None = Field(
         default=None, description="Access key. Default: the usual AWS chain: environment, profile, container, instance."
     )
-    secret_access_key: Secret | None = Field(default=None, description="Reference to the secret of that key.")
-    session_token: Secret | None = Field(default=None, description="Reference to the token of temporary credentials.")
+    secret_access_key: GivenSecret | None = Field(default=None, description="Reference to the secret of that key.")
+    session_token: GivenSecret | None = Field(
+        default=None, description="Reference to the token of temporary credentials."
+    )
     anonymous: bool = Field(default=False, description="Sign nothing: a public bucket.")
     addressing_style: Literal["auto", "path", "virtual"] = Field(
         default="auto",

@@ -1,7 +1,7 @@
 """References to secrets: where a value is to be found, never the value.
 
-A job file says `{ env = "NAME" }` or `{ file = "/run/secrets/x" }`; library code may hand over a `pydantic.SecretStr`.
-The value is read when a gateway opens, so that loading definitions needs none.
+A job file says `{ env = "NAME" }` or `{ file = "/run/secrets/x" }`, and the value is read when a gateway opens, so that
+loading definitions needs none. Python code may hand over the secret itself, which is hidden at once.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
 from pydantic import GetCoreSchemaHandler, PlainSerializer, PlainValidator, SecretStr
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -85,9 +85,14 @@ class Secret:
 
     @classmethod
     def of(cls, given: object, info: core_schema.ValidationInfo) -> Secret:
-        """What a job file, or a caller, wrote as a secret; anything but a reference is refused, and not shown."""
+        """What a job file, or a caller, wrote as a secret; anything but a reference is refused, and not shown.
+
+        A job file is known by its context: only Python code may say the secret itself.
+        """
         if isinstance(given, Secret):
             return given
+        if isinstance(given, str) and given and info.context is None:
+            given = SecretStr(given)
         if isinstance(given, SecretStr):
             return cls(value=given)
         match list(cast("dict[str, object]", given).items() if isinstance(given, dict) else ()):
@@ -106,6 +111,12 @@ class Secret:
             cls.of,
             serialization=core_schema.plain_serializer_function_ser_schema(lambda secret: secret.reference()),
         )
+
+
+if TYPE_CHECKING:
+    GivenSecret: TypeAlias = Any  # a text may go in, a Secret comes out: no annotation of a field says both
+else:
+    GivenSecret = Secret
 
 
 def _text_or_secret(given: object, info: core_schema.ValidationInfo) -> str | Secret:

@@ -20,7 +20,7 @@ from typing_extensions import override
 from datagw.errors import Denied, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, join, kind_of_mode, parent
 from datagw.gateways.base import Gateway, Reading, Rename
-from datagw.gateways.secrets import Secret
+from datagw.gateways.secrets import GivenSecret
 from datagw.gateways.ssh import hosts, keys
 from datagw.gateways.ssh import packets as p
 from datagw.gateways.ssh.connection import Connection, start_sftp
@@ -50,12 +50,12 @@ class Sftp(Gateway):
     host: str = Field(min_length=1, description="Name or address of the server.")
     port: int = Field(default=22, ge=1, le=65535, description="TCP port.")
     username: str = Field(default_factory=getpass.getuser, description="Login name; else that of the current user.")
-    password: Secret | None = Field(default=None, description="Reference to the password.")
+    password: GivenSecret | None = Field(default=None, description="Reference to the password.")
     private_key: str | None = Field(
         default=None,
         description="Path of a private key; else an ssh agent is asked, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa.",
     )
-    passphrase: Secret | None = Field(default=None, description="Reference to the passphrase of the private key.")
+    passphrase: GivenSecret | None = Field(default=None, description="Reference to the passphrase of the private key.")
     known_hosts: str = Field(default="~/.ssh/known_hosts", description="File with the keys of known servers.")
     keepalive: float = Field(
         default=30, ge=0, description="Seconds of silence after which a sign of life is sent; 0 for none."

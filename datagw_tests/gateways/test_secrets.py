@@ -11,8 +11,12 @@ import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from datagw.errors import ConfigError
+from datagw.gateways.ftps import Ftps
+from datagw.gateways.http import Http
+from datagw.gateways.local import Local
 from datagw.gateways.secrets import Secret
 from datagw.gateways.sftp import Sftp
+from datagw.gateways.web import credentials
 
 VALUE = "hunter2-ünïcode"
 
@@ -89,9 +93,9 @@ def test_a_relative_secret_file_starts_at_the_job_file(tmp_path):
         {"hunter2": "a"},
     ],
 )
-def test_what_is_no_reference_is_refused_and_not_shown(given):
+def test_what_is_no_reference_is_refused_in_a_job_file_and_not_shown(given):
     with pytest.raises(ValidationError) as caught:
-        Place(password=given)
+        Place.model_validate({"password": given}, context={"base": "/"})
     text = str(caught.value) + repr(caught.value)
     assert '{ env = "NAME" }' in text
     assert '{ file = "/run/secrets/name" }' in text
@@ -147,3 +151,26 @@ def test_a_private_key_given_for_its_path_is_not_shown(value):
     assert "the path of a key file is meant, not the key itself" in str(raised.value)
     assert VALUE not in f"{raised.value} {raised.value!r}"
     assert Sftp(host="h", username="u", private_key="~/.ssh/private key").private_key == "~/.ssh/private key"
+
+
+def test_python_code_may_say_the_secret_itself_which_is_hidden_at_once():
+    place = Place(password=VALUE)
+    assert isinstance(place.password, Secret)
+    assert place.password.reveal() == VALUE
+    assert VALUE not in repr(place) + str(place) + repr(place.model_dump()) + place.model_dump_json()
+    with pytest.raises(ValidationError, match="a secret is a reference"):
+        Place(password="")
+
+
+def test_what_is_called_like_a_secret_is_hidden_where_python_code_says_it():
+    with Http(url="https://data.example.org/x", headers={"X-Api-Key": VALUE, "Accept": "text/csv"}) as place:
+        assert VALUE not in repr(place)
+        assert place.headers["Accept"] == "text/csv"
+        assert credentials.headers(place.headers, None, None, None)["X-Api-Key"] == VALUE
+    with pytest.raises(ValidationError, match="X-Api-Key is a secret"):
+        Http.model_validate({"url": "https://data.example.org", "headers": {"X-Api-Key": VALUE}}, context={"base": "/"})
+
+
+def test_paths_of_this_machine_may_start_at_home(home):
+    assert Ftps(host="a", ca_file="~/ca.pem").ca_file == f"{home}/ca.pem"
+    assert Local(root="~/data").root == f"{home}/data"

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
+from pydantic import SecretStr
+
 from datagw.errors import ConfigError
 from datagw.gateways.secrets import Secret
 
@@ -15,11 +17,15 @@ _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS = {"range", "if-range", "accept-encoding", "host", "content-length", "transfer-encoding"}
 
 
-def check_hidden(values: Mapping[str, str | Secret]) -> None:
-    """Raises ValueError where something that is called like a secret is written out."""
+def hidden(values: Mapping[str, str | Secret], *, by_code: bool) -> dict[str, str | Secret]:
+    """The values; what is called like a secret and written out is hidden if Python code said it, else a ValueError."""
+    found = dict(values)
     for name, one in values.items():
         if isinstance(one, str) and _SECRET_NAME.search(name):
-            raise ValueError(f'{name} is a secret: write {{ env = "NAME" }} or {{ file = "/run/secrets/name" }}')
+            if not by_code:
+                raise ValueError(f'{name} is a secret: write {{ env = "NAME" }} or {{ file = "/run/secrets/name" }}')
+            found[name] = Secret(value=SecretStr(one))
+    return found
 
 
 def check_headers(values: Mapping[str, str | Secret]) -> None:
