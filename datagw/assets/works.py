@@ -27,7 +27,7 @@ from datagw.assets.days import LONGEST_RANGE
 from datagw.assets.doings import Doings
 from datagw.assets.ending import conclude, told_to
 from datagw.assets.files import files_asked_for, materialize_files
-from datagw.assets.names import STAGING, op_name
+from datagw.assets.names import STAGING, copy_key, op_name
 from datagw.assets.recording import results_of, tell
 from datagw.assets.surroundings import world_of
 from datagw.assets.wishes import OF_WORK, Wishes, payload_of, repeats, wishes_of
@@ -95,5 +95,19 @@ def _with_own_code(context: AssetExecutionContext, jobfile: JobFile, job: Job, w
     """The world with the places of own code, which may speak to all gateways, not only to those that its job names."""
     every = replace(world, gateways={**jobfile.gateways, **world.gateways})
     return with_own_code(
-        every, job, jobfile.base, payload=payload_of(context), report=report, resume_from=repeats(context)
+        every,
+        job,
+        jobfile.base,
+        payload=payload_of(context),
+        report=report,
+        resume_from=repeats(context),
+        only=_nodes_asked_for(context, job),
     )
+
+
+def _nodes_asked_for(context: AssetExecutionContext, job: Job) -> list[str] | None:
+    """The nodes of a graph that somebody chose; None where all are asked for. A repeat finds out itself what failed."""
+    if job.work is None or not job.work.nodes or repeats(context) is not None:
+        return None
+    chosen = [node.name for node in job.work.nodes if copy_key(job.name, node.name) in context.selected_asset_keys]
+    return None if len(chosen) == len(job.work.nodes) else chosen

@@ -32,6 +32,12 @@ class Outcomes(Store):
         with self.reading() as connection:
             return connection.execute(wanted).scalar_one_or_none()
 
+    def last_occasion(self, job: str) -> str | None:
+        """The occasion that functions of a job were called for last."""
+        wanted = select(results.c.occasion).where(results.c.job == job).order_by(results.c.id.desc()).limit(1)
+        with self.reading() as connection:
+            return connection.execute(wanted).scalar_one_or_none()
+
     def left_open(self, job: str, occasion: str) -> int | None:
         """The number after which the rows of an occasion count: those of runs that did not end well; None of none."""
         c = results.c

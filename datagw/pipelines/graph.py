@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from datagw.errors import Rejected, Unavailable
+from datagw.errors import Changed, Rejected, Unavailable
 from datagw.jobs.models import Node
 from datagw.pipelines.bench import Bench
 from datagw.pipelines.calling import Event, Function, is_many, object_of, refusal, spooled
@@ -29,15 +29,25 @@ _SHOWN = 10_000  # bytes of an output that a report shows
 
 
 class Graph:
-    """The nodes of a job, called once for one event; `functions` are theirs, by name."""
+    """The nodes of a job, called once for one event; `functions` are theirs, by name.
+
+    Where `only` some are asked for, these are called, with what those before them have returned in an earlier run.
+    """
 
     def __init__(
-        self, bench: Bench, nodes: Sequence[Node], functions: Mapping[str, Function], results: Results, event: Event
+        self,
+        bench: Bench,
+        nodes: Sequence[Node],
+        functions: Mapping[str, Function],
+        results: Results,
+        event: Event,
+        only: Collection[str] | None = None,
     ) -> None:
         self._bench = bench
         self._nodes = nodes
         self._functions = functions
         self._results = results
+        self._only = only
         self._folder = Path(tempfile.mkdtemp(prefix="items-", dir=bench.folder))
         self._events = Events(nodes, event)
         self._done = self._events.done
@@ -48,19 +58,35 @@ class Graph:
     def run(self, tools: Tools) -> None:
         """Calls what is to be called; `told` then has a result for each node.
 
-        Raises Rejected that names what failed and what was skipped, Unavailable where only outages were the reason.
+        Raises Rejected that names what failed and what was skipped, Unavailable where only outages were the reason, and
+        Changed where all that was asked for is done, but not all that there is.
         """
-        for node in self._nodes:
+        for node in self._wanted():
             self._bench.fence()
             before = [name for name in node.after if name not in self._done]
             if before:
                 self._skip(node, before)
-            elif not self._take_up(node):
+            elif self._only is not None and node.name in self._only:
                 self._call(node, tools)
+            elif not self._take_up(node):
+                self._call(node, tools) if self._only is None else self._miss(node)
         failed = [one for one in self.told if one.state == "failed"]
-        self._results.end("failed" if failed else "done")
+        if self._only is None:
+            self._results.end("failed" if failed else "done")
         if failed:
             raise self._error(failed)
+        if self._only is not None and not self._results.all_done(self._nodes):
+            raise Changed("what was asked for is done; the other functions have still to be called")
+
+    def _wanted(self) -> list[Node]:
+        """The nodes that are asked for, and those that these need something of, in their order."""
+        if self._only is None:
+            return [*self._nodes]
+        wanted = {*self._only}
+        for node in reversed(self._nodes):
+            if node.name in wanted:
+                wanted |= {*node.after}
+        return [node for node in self._nodes if node.name in wanted]
 
     def _error(self, failed: Sequence[NodeResult]) -> Rejected | Unavailable:
         lone = len(self._nodes) == 1 and not self._nodes[0].each
@@ -70,6 +96,11 @@ class Graph:
         return Unavailable(text) if all(self._outages) else Rejected(text)
 
     # ---- a node
+
+    def _miss(self, node: Node) -> None:
+        text = "no result of an earlier run is kept that fits: ask for it as well"
+        self._outages.append(False)
+        self.told.append(NodeResult(node.name, "failed", error=text))
 
     def _skip(self, node: Node, before: Sequence[str]) -> None:
         text = f"not called, because {' and '.join(before)} failed or was skipped"

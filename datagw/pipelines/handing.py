@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
-from datagw.errors import ConfigError, GatewayError, Rejected, Unavailable
+from datagw.errors import Changed, ConfigError, GatewayError, Rejected, Unavailable
 from datagw.gateways.front.reading import Published, Reading
 from datagw.jobs.models import Node
 from datagw.pipelines.bench import Bench
@@ -30,13 +30,18 @@ Again = dict[str, list[NodeResult]]
 
 
 def hand_over(
-    bench: Bench, readings: Iterable[Reading], payload: object, resume_from: str | None, again: Again
+    bench: Bench,
+    readings: Iterable[Reading],
+    payload: object,
+    resume_from: str | None,
+    again: Again,
+    only: Collection[str] | None = None,
 ) -> Iterator[tuple[Reading, Published | GatewayError]]:
     """Calls a job's Python code for files in hand, as `_publish_many` of a place; yields what became of each.
 
     New files are handed over one by one, all others together. Raises ConfigError where there is no such code.
     """
-    code = _Code.of(bench, payload, resume_from, again)
+    code = replace(_Code.of(bench, payload, resume_from, again), only=only)
     if bench.job.new_files and code.per_file:
         for reading in readings:
             yield from code.call([reading])
@@ -55,6 +60,7 @@ class _Code:
     pipeline: type[BasePipeline] | None = None
     nodes: Sequence[Node] = ()
     functions: dict[str, Function] = field(default_factory=dict[str, Function])
+    only: Collection[str] | None = None
 
     @classmethod
     def of(cls, bench: Bench, payload: object, resume_from: str | None, again: Again) -> _Code:
@@ -107,7 +113,7 @@ class _Code:
                 self._run_pipeline(self.pipeline, tools, told)
             else:
                 self._run_graph(readings, tools, told)
-        except (Rejected, Unavailable) as error:
+        except (Rejected, Unavailable, Changed) as error:
             failure = error
         finally:
             report.nodes += told
@@ -133,9 +139,11 @@ class _Code:
         versions = [f"{reading.final}\n{staged_of(reading).origin.content_version}" for reading in readings]
         occasion = occasion_of(job.name, tools.day, versions, self.payload)
         once = not job.watches and not job.dated  # else an occasion is known by itself
-        results = Results(self.bench, tools.day, occasion, self.resume_from if once else None)
+        results = Results(
+            self.bench, tools.day, occasion, self.resume_from if once else None, some=self.only is not None, once=once
+        )
         event = _event(job.name, self.bench.world.run, tools.day, self.payload, tools.files)
-        graph = Graph(self.bench, self.nodes, self.functions, results, event)
+        graph = Graph(self.bench, self.nodes, self.functions, results, event, self.only)
         try:
             graph.run(tools)
         finally:

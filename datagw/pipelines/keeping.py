@@ -34,15 +34,30 @@ def fingerprint_of(node: Node) -> str:
 
 
 class Results:
-    """The results of one call of a graph; `resume_from` is a run whose occasion is gone on with, whatever it was."""
+    """The results of one call of a graph; `resume_from` is a run whose occasion is gone on with, whatever it was.
 
-    def __init__(self, bench: Bench, day: date | None, occasion: str, resume_from: str | None) -> None:
+    Where `some` functions alone are asked for, what the others have returned counts, whether their run ended well or
+    not; with `once`, because each occasion is another one, on the last occasion that there was.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        day: date | None,
+        occasion: str,
+        resume_from: str | None,
+        *,
+        some: bool = False,
+        once: bool = False,
+    ) -> None:
         self._bench = bench
         self._ledger: Ledger = bench.world.ledger
         self._day = day
         job = bench.job.name
         self._occasion = (self._ledger.occasion_of(job, resume_from) if resume_from else None) or occasion
-        self._after = self._ledger.left_open(job, self._occasion)
+        if some and once and resume_from is None:
+            self._occasion = self._ledger.last_occasion(job) or occasion
+        self._after = 0 if some else self._ledger.left_open(job, self._occasion)
         self._whole: dict[str, Result] = {}
         if self._after is not None:
             self._whole = self._ledger.results_of_nodes(job, self._occasion, self._after)
@@ -66,6 +81,15 @@ class Results:
         self.flush()
         return self._ledger.done_items(
             self._bench.job.name, self._occasion, node.name, fingerprint_of(node), self._after
+        )
+
+    def all_done(self, nodes: Sequence[Node]) -> bool:
+        """Whether each of these nodes has been done, as it is written now, by whichever run."""
+        self._whole = self._ledger.results_of_nodes(self._bench.job.name, self._occasion, self._after or 0)
+        found = [self._whole.get(node.name) for node in nodes]
+        return all(
+            one is not None and one.state == "done" and one.fingerprint == fingerprint_of(node)
+            for node, one in zip(nodes, found, strict=True)
         )
 
     # ---- what this one leaves

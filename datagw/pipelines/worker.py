@@ -100,7 +100,7 @@ class Worker(Gateway):
         try:
             with bench_of(self.job, self.world, self.base, self.report, self.live.fence) as bench:
                 if bench.work.command is None:
-                    yield from hand_over(bench, readings, self.payload, self.resume_from, self.only, self._again)
+                    yield from hand_over(bench, readings, self.payload, self.resume_from, self._again, self.only)
                 else:
                     yield from self._run_command(bench, readings)
         except ConfigError as error:  # no file is at fault, and no second try helps

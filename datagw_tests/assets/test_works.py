@@ -172,11 +172,39 @@ def test_of_a_graph_what_is_done_is_materialized_and_a_repeat_runs_the_rest(own,
     again = repeat(own, instance, outcome.run_ids[0])
     assert again.status is dg.DagsterRunStatus.SUCCESS
     assert latest(instance, "graph", "c") is not None
-    with own.ledger() as ledger:
-        assert [int(str(ledger.position("counts", name))) for name in ("second", "third")] == [2, 1]
+    assert counted(own) == [2, 1]
     nodes = [row.data for row in latest(instance, "graph", "c")["nodes"].records]
     assert [(node["node"], node["state"], node["tries"]) for node in nodes] == [
         ("a", "done", 0),
         ("b", "done", 1),
         ("c", "done", 1),
     ]
+
+
+def materialize(place: Place, instance: dg.DagsterInstance, job: str, *nodes: str) -> dg.DagsterRun:
+    """What a click on some assets of a job makes: a run without tags of ours."""
+    definition = definitions_of(place.load()).resolve_implicit_global_asset_job_def()
+    run = instance.create_run_for_job(definition, asset_selection={AssetKey([job, node]) for node in nodes})
+    execute_run(InMemoryJob(definition), run, instance, raise_on_error=False)
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found
+
+
+def counted(place: Place) -> list[int]:
+    """How often the second and the third function were called."""
+    with place.ledger() as ledger:
+        return [int(str(ledger.position("counts", name) or 0)) for name in ("second", "third")]
+
+
+def test_of_a_graph_some_nodes_alone_can_be_asked_for(own, instance):
+    (own.folder / "open").touch()
+    assert materialize(own, instance, "graph", "b").status is dg.DagsterRunStatus.FAILURE  # nothing of a is kept
+    assert materialize(own, instance, "graph", "a", "b", "c").status is dg.DagsterRunStatus.SUCCESS
+    assert counted(own) == [1, 1]
+    again = materialize(own, instance, "graph", "b")
+    assert again.status is dg.DagsterRunStatus.SUCCESS
+    assert counted(own) == [2, 1]
+    event = instance.get_latest_materialization_event(AssetKey(["graph", "b"]))
+    assert event is not None
+    assert event.run_id == again.run_id

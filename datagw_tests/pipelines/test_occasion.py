@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -127,10 +126,8 @@ def test_own_code_that_ran_again_is_news(tmp_path, ledger):
     assert len(seen) == 2
 
 
-def test_a_patient_look_waits_until_the_news_have_settled(tmp_path, ledger):
+def test_a_patient_look_finds_news_due_at_once_for_what_is_proven_need_not_settle(tmp_path, ledger):
     job = job_of(tmp_path, 'when = "change"\nafter = ["up"]\n')
     prove(ledger, "one")
     world = world_of(tmp_path, ledger, job)
-    assert plan_day(job, None, world, patient=True).state == "waiting"
-    later = replace(world, now=lambda: NOW.replace(second=30))
-    assert plan_day(job, None, later, patient=True).due
+    assert plan_day(job, None, world, patient=True).due
