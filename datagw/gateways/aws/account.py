@@ -161,9 +161,9 @@ class Account:
 @cache
 def _loader() -> Any:
     """botocore's descriptions of services, read once in a process: they are most of what a session costs."""
-    from botocore.loaders import create_loader
+    from botocore.loaders import Loader
 
-    return create_loader()
+    return Loader()
 
 
 def _with_bucket(endpoint: str, bucket: str) -> str:

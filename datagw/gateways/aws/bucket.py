@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from datagw.errors import Changed, Rejected, Unavailable, Unsupported
 from datagw.gateways.aws import refusals
@@ -25,6 +25,8 @@ from datagw.gateways.objects.threads import Threads
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
+
+T = TypeVar("T")
 
 _BLOCK = 1 << 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]|/\Z")
@@ -125,7 +127,7 @@ class Bucket:
             )
         import obstore
 
-        told = obstore.get(self.store, key, options={"head": True})
+        told = self._quickly(lambda: obstore.get(self.store, key, options={"head": True}))
         metadata = {name.lower(): value for name, value in told.attributes.items()}
         return Found(
             key,
@@ -142,7 +144,9 @@ class Bucket:
             return b"".join(self.stream(key, 0, etag))
         import obstore
 
-        told = obstore.get(self.store, key, options={} if etag is None else {"if_match": f'"{etag}"'})
+        told = self._quickly(
+            lambda: obstore.get(self.store, key, options={} if etag is None else {"if_match": f'"{etag}"'})
+        )
         _check(etag, told.meta["e_tag"])
         return bytes(told.bytes())
 
@@ -190,7 +194,9 @@ class Bucket:
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
         mode = "overwrite" if facts.replace or not self._conditional else "create"
         try:
-            told = obstore.put(self.store, key, content, attributes=attributes, mode=mode, use_multipart=False)
+            told = self._quickly(
+                lambda: obstore.put(self.store, key, content, attributes=attributes, mode=mode, use_multipart=False)
+            )
         except Exception as error:
             ours = refusals.of_obstore(error)
             if mode == "create" and isinstance(ours, Unsupported):
@@ -261,7 +267,23 @@ class Bucket:
             return
         import obstore
 
-        obstore.delete(self.store, key)
+        self._quickly(lambda: obstore.delete(self.store, key))
+
+    def _quickly(self, call: Callable[[], T]) -> T:
+        """A call of obstore; for how long a store wants to be left alone it does not tell: botocore is asked for that."""
+        try:
+            return call()
+        except Exception as error:
+            ours = refusals.of_obstore(error)
+            if not isinstance(ours, Unavailable) or not refusals.is_throttling(error):
+                raise
+            try:
+                self.client.head_bucket(Bucket=self.name)
+            except Exception as again:
+                if (told := refusals.of_client(again)) is None:
+                    raise
+                ours.retry_after = told.retry_after if isinstance(told, Unavailable) else None
+            raise ours from error
 
 
 def _check(wanted: str | None, found: str | None) -> None:

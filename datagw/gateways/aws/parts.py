@@ -11,12 +11,12 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from datagw.errors import Aborted, Changed, GatewayError, LeaseLost, NotFound, Rejected, Unavailable
+from datagw.errors import Changed, Full, NotFound, Rejected, Unavailable
 from datagw.gateways.aws import refusals
 from datagw.gateways.aws.body import Body
 from datagw.gateways.front.reading import Block, Reading
@@ -55,21 +55,22 @@ class InParts:
         self.id = ""
         self.size = bucket.part
         self.there: dict[int, Part] = {}
+        self.gone = False
 
     def put(self, reading: Reading) -> Put:
-        """Goes on with the upload that the note tells of, or begins one; leaves it for a later run after an outage."""
+        """Goes on with the upload that the note tells of, or begins one; what may go on later is left for that."""
         if not self._goes_on(reading):
+            if self.gone and (done := self._done_already(reading)) is not None:
+                return done
             self._begin(reading)
         try:
-            parts = self._send(reading)
-            return self._complete(reading, parts)
-        except (Unavailable, Aborted, LeaseLost):
-            raise
-        except GatewayError:
-            self._abort(reading)
-            raise
+            return self._complete(reading, self._send(reading))
         except Exception as error:
-            if not isinstance(refusals.of_client(error), Unavailable):
+            ours = refusals.of_any(error)
+            if refusals.code_of(error)[1] == "NoSuchUpload":
+                reading.keep_note(None)
+                raise Unavailable("the upload was ended by somebody else; it is begun again") from error
+            if isinstance(ours, Changed | NotFound | Rejected) and not isinstance(ours, Full):
                 self._abort(reading)
             raise
 
@@ -98,30 +99,36 @@ class InParts:
             self.there = {part.number: part for part in self._listed()}
         except Exception as error:
             if refusals.is_absence(error):
-                return False  # done with, or aborted by a rule of the bucket
+                self.gone = True
+                return False
             raise
         count = 0
         while (part := self.there.get(count + 1)) and part.size == min(self.size, reading.size - count * self.size):
             count += 1
-        digests = [self._hash() for _ in range(count)]
-        at = 0
-
-        def see(block: bytes) -> None:
-            nonlocal at
-            view = memoryview(block)
-            while view:
-                number, within = divmod(at, self.size)
-                piece = view[: self.size - within]
-                digests[number].update(piece)
-                at += len(piece)
-                view = view[len(piece) :]
-
-        reading.hash_prefix(min(count * self.size, reading.size), see)
-        if [digest.hexdigest() for digest in digests] != [self.there[n + 1].digest for n in range(count)]:
+        digests = _digests(reading, min(count * self.size, reading.size), self.size, self._hash)
+        if digests != [self.there[number + 1].digest for number in range(count)]:
             reading.forget_prefix()
             self._abort(reading)
             return False
         return True
+
+    def _done_already(self, reading: Reading) -> Put | None:
+        """The object, where it stands as this file in these parts: an upload that was completed, and nobody heard."""
+        try:
+            found = self.bucket.found(self.key)
+        except Exception as error:
+            if refusals.is_absence(error):
+                return None
+            raise
+        if found.size != reading.size:
+            return None
+        if found.etag == _etag_of(_digests(reading, reading.size, self.size, _md5)):
+            for _ in reading.blocks(_BLOCK):
+                pass  # nothing is left of it; but now it has been read to its end
+            reading.keep_note(None)
+            return Put(found.etag, "hash")
+        reading.forget_prefix()
+        return None
 
     def _listed(self) -> Iterator[Part]:
         more: dict[str, int] = {}
@@ -213,7 +220,7 @@ class InParts:
         return Part(number, size, answer["ETag"].strip('"'), digest.hexdigest())
 
     def _hash(self) -> Any:
-        return hashlib.sha256() if self.by_sha256 else hashlib.md5(usedforsecurity=False)
+        return hashlib.sha256() if self.by_sha256 else _md5()
 
     # ---- the end
 
@@ -222,40 +229,48 @@ class InParts:
         if self.by_sha256:
             for part, entry in zip(parts, listed, strict=True):
                 entry["ChecksumSHA256"] = base64.b64encode(bytes.fromhex(part.digest)).decode("ascii")
-        wanted = _etag_of(parts)
         condition = {} if self.facts.replace else {"IfNoneMatch": "*"}
         try:
             answer = self.client.complete_multipart_upload(
                 **self.named, UploadId=self.id, MultipartUpload={"Parts": listed}, **condition
             )
-            etag = str(answer.get("ETag", "")).strip('"')
         except Exception as error:
-            ours = refusals.of_client(error)
-            if isinstance(ours, Changed):
+            if isinstance(refusals.of_client(error), Changed):
                 raise Rejected("a file stands there already") from error
-            if not isinstance(ours, NotFound):
-                raise
-            etag = self._stands_already(reading, wanted)
+            raise
         reading.keep_note(None)
-        every = self.by_sha256 or all(part.etag == part.digest for part in parts)
-        return Put(etag or None, "hash" if every and (etag == wanted or self.by_sha256) else None)
-
-    def _stands_already(self, reading: Reading, wanted: str) -> str:
-        """The upload is gone: completed by a request whose answer was lost, or aborted by somebody else."""
-        try:
-            if self.bucket.found(self.key).etag == wanted:
-                return wanted
-        except Exception as error:
-            if not refusals.is_absence(error):
-                raise
-        reading.keep_note(None)
-        raise Unavailable("the upload was ended by somebody else; it is begun again")
+        etag = str(answer.get("ETag", "")).strip('"') or None
+        ours = all(part.etag == part.digest for part in parts) and etag == _etag_of([part.etag for part in parts])
+        return Put(etag, "hash" if ours or self.by_sha256 else None)
 
 
-def _etag_of(parts: list[Part]) -> str:
-    """The ETag that S3 gives an object made of these parts: the MD5 of their MD5s, and how many they are."""
+def _md5() -> Any:
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _digests(reading: Reading, length: int, size: int, make: Callable[[], Any]) -> list[str]:
+    """The hashes of the parts that the first `length` bytes make, which are then taken as sent."""
+    digests = [make() for _ in range(-(-length // size))]
+    at = 0
+
+    def see(block: bytes) -> None:
+        nonlocal at
+        view = memoryview(block)
+        while view:
+            number, within = divmod(at, size)
+            piece = view[: size - within]
+            digests[number].update(piece)
+            at += len(piece)
+            view = view[len(piece) :]
+
+    reading.hash_prefix(length, see)
+    return [digest.hexdigest() for digest in digests]
+
+
+def _etag_of(etags: list[str]) -> str:
+    """The ETag that S3 gives an object made of parts with these: the MD5 of their MD5s, and how many they are."""
     try:
-        joined = b"".join(bytes.fromhex(part.etag) for part in parts)
+        joined = b"".join(map(bytes.fromhex, etags))
     except ValueError:
         return ""
-    return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(parts)}"
+    return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(etags)}"

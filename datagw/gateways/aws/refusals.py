@@ -111,6 +111,12 @@ def region_of(error: BaseException) -> str | None:
     return found or answer.get("Error", {}).get("Region")
 
 
+def is_throttling(error: BaseException) -> bool:
+    """Whether obstore was told by the store itself to ask later."""
+    found = _STATUS.search(str(error))
+    return found is not None and found[1] in ("429", "503")
+
+
 def _answer(error: BaseException) -> dict[str, Any]:
     """What botocore has made of the answer."""
     return getattr(error, "response", None) or {}
