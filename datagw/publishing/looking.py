@@ -21,7 +21,6 @@ from datagw.jobs import Copy, Job, Source
 from datagw.ledger import Ledger
 from datagw.publishing.listed import unseen
 from datagw.publishing.markers import copy_marker, waiting_for
-from datagw.publishing.news import no_news
 from datagw.publishing.planning import CopySight, Remembered, SourceFile, SourceSight, Wait
 from datagw.publishing.settling import too_new
 from datagw.publishing.unlisted import entries
@@ -79,7 +78,7 @@ def look_at_source(
         there=bool(files) or _folder_stands(job, day, gateway),
         files=tuple(files),
         odd=tuple(odd),
-        waits=no_news(job, ledger) or waiting_for(job, day, gateway, ledger, marked),
+        waits=waiting_for(job, day, gateway, ledger, marked),
         notes=(*gateway.live.notes, *(note for note in notes if note.partition(":")[0] not in ours)),
         restless={file.claim.path: wait for file in files if (wait := too_new(file.claim, now)) is not None},
         place=gateway.place,

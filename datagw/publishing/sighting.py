@@ -19,6 +19,7 @@ from datagw.jobs import Job
 from datagw.ledger import Lease
 from datagw.publishing.batching import batches
 from datagw.publishing.looking import look_at_source
+from datagw.publishing.news import no_news
 from datagw.publishing.planning import SourceSight, Wish
 from datagw.publishing.world import World
 
@@ -33,7 +34,9 @@ def sights(
     A run, which has a lease, and a patient look put down what the next look is to know; a plan does not.
     """
     if not job.new_files:
-        yield look_at_source(job, day, gateway, world.ledger, world.now())
+        sight = look_at_source(job, day, gateway, world.ledger, world.now())
+        silence = no_news(job, world.ledger) if wish.patient else None  # a person who asks does not wait for any
+        yield sight if silence is None else replace(sight, waits=silence)
         return
     found = _new_files(job, gateway, world, wish, lease)
     if found.waits is not None:

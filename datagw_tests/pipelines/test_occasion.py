@@ -97,10 +97,11 @@ def test_nothing_else_stands_there(tmp_path, ledger, path):
         occasion(world_of(tmp_path, ledger, job)).stat(path)
 
 
-def test_without_news_of_the_others_a_job_waits_and_says_for_what(tmp_path, ledger):
+def test_without_news_of_the_others_a_switch_waits_and_says_for_what_and_a_person_does_not(tmp_path, ledger):
     job = job_of(tmp_path, 'when = "change"\nafter = ["up"]\n')
-    plan = plan_day(job, None, world_of(tmp_path, ledger, job))
+    plan = plan_day(job, None, world_of(tmp_path, ledger, job), patient=True)
     assert (plan.state, plan.notes) == ("waiting", ("no news yet of up",))
+    assert plan_day(job, None, world_of(tmp_path, ledger, job)).due
 
 
 def test_news_of_the_others_are_an_occasion_until_they_change(tmp_path, ledger):
