@@ -81,6 +81,15 @@ def _of_a_command(work: Work) -> Iterator[str]:
                 raise ConfigError(f"run.env {name}: {error}") from None
 
 
+def empty(folder: Path) -> None:
+    """Removes all that is in a folder."""
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            _remove(Path(entry.path))
+        else:
+            os.unlink(entry.path)
+
+
 def _remove(folder: Path) -> None:
     """Removes a folder, also where own code has taken rights from what is in it."""
 

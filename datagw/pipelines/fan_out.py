@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import cast
 
 from datagw.jobs.models import Node
-from datagw.pipelines.bench import Bench
+from datagw.pipelines.bench import Bench, empty
 from datagw.pipelines.calling import Function, object_of
 from datagw.pipelines.events import Events
 from datagw.pipelines.items import Items, Spool, as_json
@@ -44,14 +44,16 @@ class FanOut:
         told = NodeResult(node.name, "done", items=len(source.items))
         before = iter(()) if source.fresh else self._results.items(node)
         try:
-            ahead = next(before, None)
-            for number, item in enumerate(source.items):
-                if ahead is not None and ahead[0] == number:
-                    spool.add(ahead[1])
-                    ahead = next(before, None)
-                    continue
-                told.tries += self._one(number, item, tools, spool, told)
-                tools.progress(number + 1, told.items, node.name)
+            with self._bench.tmp_dir() as folder:
+                mine = tools.with_folder(folder)
+                ahead = next(before, None)
+                for number, item in enumerate(source.items):
+                    if ahead is not None and ahead[0] == number:
+                        spool.add(ahead[1])
+                        ahead = next(before, None)
+                        continue
+                    told.tries += self._one(number, item, mine, spool, told)
+                    tools.progress(number + 1, told.items, node.name)
             items = spool.done()
         finally:
             spool.close()
@@ -90,11 +92,13 @@ class FanOut:
                 returned = object_of(cast("object", returned), given)
             return as_json({} if returned is None else returned, "returned")
 
-        with self._bench.tmp_dir() as folder:
-            what = f"{self._node.name}, item {number}"
-            result = tried(self._bench, self._node, self._function, given, tools.with_folder(folder), take, what)
-            if str(folder) in result.value:
-                raise Failed("returned a path in its tmp_dir, which ends with the item: publish the file", result.tries)
+        what = f"{self._node.name}, item {number}"
+        try:
+            result = tried(self._bench, self._node, self._function, given, tools, take, what)
+        finally:
+            empty(tools.tmp_dir)
+        if str(tools.tmp_dir) in result.value:
+            raise Failed("returned a path in its tmp_dir, which ends with the item: publish the file", result.tries)
         return result
 
     def _not_done(self, number: int, failure: Failed) -> None:

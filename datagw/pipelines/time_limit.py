@@ -8,8 +8,11 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
+from types import FrameType
 
 _AGAIN = 1.0  # seconds until it is said once more to code that does not hear
+_SOON = 0.02  # seconds until it is said to what must not be ended half-way
+_WHOLE = ("datagw.ledger.", "datagw.pipelines.keeping", "sqlalchemy.")
 
 
 class TimedOut(Exception):
@@ -32,8 +35,10 @@ def time_limit(limit: timedelta | None, what: str, log: logging.Logger) -> Gener
         return
     running = True
 
-    def end(*_: object) -> None:
-        if running:
+    def end(_number: int, frame: FrameType | None) -> None:
+        if running and _in_the_ledger(frame):
+            signal.setitimer(signal.ITIMER_REAL, _SOON, _AGAIN)
+        elif running:
             raise _Alarm
 
     handler = signal.signal(signal.SIGALRM, end)
@@ -48,6 +53,15 @@ def time_limit(limit: timedelta | None, what: str, log: logging.Logger) -> Gener
         signal.signal(signal.SIGALRM, handler if handler is not None else signal.SIG_DFL)
         if left:
             signal.setitimer(signal.ITIMER_REAL, left, every)
+
+
+def _in_the_ledger(frame: FrameType | None) -> bool:
+    """Whether the ledger is at work, whose transactions end only by themselves."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__", "")).startswith(_WHOLE):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def words(limit: timedelta) -> str:

@@ -84,7 +84,7 @@ def their_errors(bench: Bench, what: str) -> Generator[None, None, None]:
             raise Failed("called sys.exit(): return instead") from None
         raise Failed(f"called sys.exit({error.code})", outage=error.code == _TEMPORARY) from None
     except TimedOut as error:
-        bench.log.debug("%s: %s", what, error)
+        bench.gateways.close()  # it may have been ended in the middle of a word
         raise Failed(str(error)) from None
     except Exception as error:  # noqa: BLE001 - whatever it is, it is theirs
         bench.log.info("%s: %s", what, traceback_of(error))
