@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 import os
+from inspect import Parameter
 from pathlib import Path
 
 from datagw.errors import ConfigError, DatagwError
 from datagw.jobs.models import Command
 from datagw.pipelines.loading import find, modules_of
+
+_TAKES = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD, Parameter.VAR_KEYWORD)
 
 
 def problem_of_backend(reference: str, base: Path) -> str | None:
@@ -16,12 +19,23 @@ def problem_of_backend(reference: str, base: Path) -> str | None:
 
     Its module is imported, from `base` first.
     """
-    return _problem(reference, base, class_allowed=True)
+    from datagw.pipelines.pipeline import pipeline_of
+
+    with modules_of(base):
+        try:
+            found = find(reference, base)
+            if isinstance(found, type):
+                pipeline_of(reference, found)
+                return None
+        except ConfigError as error:
+            return str(error)
+        return _problem_of_function(reference, base)
 
 
 def problem_of_node(reference: str, base: Path) -> str | None:
     """What is wrong with a function of a graph; None if nothing."""
-    return _problem(reference, base, class_allowed=False)
+    with modules_of(base):
+        return _problem_of_function(reference, base)
 
 
 def problem_of_command(command: Command, base: Path) -> str | None:
@@ -38,32 +52,17 @@ def problem_of_command(command: Command, base: Path) -> str | None:
     return None
 
 
-def _problem(reference: str, base: Path, *, class_allowed: bool) -> str | None:
-    with modules_of(base):
-        try:
-            found = find(reference, base)
-        except ConfigError as error:
-            return str(error)
-        if isinstance(found, type):
-            if not class_allowed:
-                return f"{reference} is a class; a node is a function that takes `event`"
-            return _problem_of_class(reference, found)
-        if not callable(found):
-            return f"{reference} is a {type(found).__name__}, neither a class nor a function"
-        try:
-            parameters = inspect.signature(found).parameters.values()
-        except (TypeError, ValueError):
-            return None  # written in C: it shows nothing
-    takes = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_KEYWORD)
-    if any(one.name == "event" or one.kind in takes for one in parameters):
+def _problem_of_function(reference: str, base: Path) -> str | None:
+    from datagw.pipelines.calling import function_of
+
+    try:
+        function = function_of(reference, base)
+    except ConfigError as error:
+        return str(error)
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None  # written in C: it shows nothing
+    if any(one.name == "event" or one.kind in _TAKES for one in parameters):
         return None
     return f"{reference} takes no `event`: def {reference.rpartition(':')[2]}(event): …"
-
-
-def _problem_of_class(reference: str, found: type) -> str | None:
-    run = getattr(found, "run", None)
-    if not callable(run) or getattr(run, "__isabstractmethod__", False):
-        return f"{reference} has no method `run`: def run(self): …"
-    if "datagw" in (run.__module__ or "").partition(".")[0]:
-        return f"{reference} has no `run` of its own: def run(self): …"
-    return None
