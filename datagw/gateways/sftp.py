@@ -30,6 +30,7 @@ from datagw.gateways.ssh.packets import Answer, Attributes, Status
 from datagw.gateways.ssh.read import read_from, read_many
 from datagw.gateways.ssh.send import AHEAD, Sender
 from datagw.gateways.ssh.wire import Wire
+from datagw.gateways.web.waiting import in_time
 
 Item = TypeVar("Item")
 Asked = TypeVar("Asked")
@@ -77,7 +78,12 @@ class Sftp(Gateway):
     @override
     def _session(self) -> Connection:
         kinds = hosts.known_kinds(self.known_hosts, self.host, self.port)
-        transport = keys.dial(self.host, self.port, self.timeout, kinds)
+        transport = in_time(
+            lambda: keys.dial(self.host, self.port, self.timeout, kinds),
+            4 * self.timeout,  # as many steps as it has, each with a time-out of its own
+            self._ask_fence,
+            keys.hang_up,
+        )
         try:
             self._believe(transport)
             keys.log_in(
@@ -88,10 +94,16 @@ class Sftp(Gateway):
                 password=self.password,
             )
             transport.set_keepalive(self.keepalive)
-            return Connection(start_sftp(transport, self.timeout), Shell(transport, self.timeout))
+            wire = start_sftp(transport, self.timeout)
+            wire.fence = self._ask_fence
+            return Connection(wire, Shell(transport, self.timeout))
         except BaseException:
             keys.hang_up(transport)
             raise
+
+    def _ask_fence(self) -> None:
+        """That of the moment: a lane has one of its own while it works."""
+        self.live.fence()
 
     def _believe(self, transport: Any) -> None:
         key = keys.shown_key(transport)

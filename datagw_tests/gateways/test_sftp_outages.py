@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from datagw.errors import Unavailable
+from datagw.errors import Aborted, Unavailable
 from datagw.files import RemoteFile, part_name
 from datagw.gateways.base import Sent, Upload
 from datagw.gateways.front.retries import RetryPolicy
@@ -216,3 +216,42 @@ def test_closing_from_another_thread_ends_what_is_under_way(far: Sftp, line: Cha
     threading.Timer(0.05, session.close).start()
     with soon(), pytest.raises(Unavailable, match="closed"):
         far.stat("x")
+
+
+# ---- somebody asks for the end while the server says nothing
+
+
+def ends_when(wanted: threading.Event) -> Callable[[], None]:
+    def fence() -> None:
+        if wanted.is_set():
+            raise Aborted("somebody asked for the end")
+
+    return fence
+
+
+@pytest.mark.parametrize("what", ["look", "list", "send", "connect"])
+def test_a_wish_to_end_is_heard_while_the_server_keeps_silent(
+    sshd: OpenSSH, root: Path, line: Chaos, what: str
+) -> None:
+    wanted, moved = threading.Event(), list[int]()
+
+    def count(size: int) -> None:
+        moved.append(size)
+        line.silent = line.silent or len(moved) > 3
+
+    fields = sshd.fields(port=line.port, root=str(root), insecure=True, timeout=60)
+    with Sftp(**fields).using(retries=ONCE, fence=ends_when(wanted), moved=count) as gateway:
+        if what != "connect":
+            gateway.stat("")
+        line.silent = what != "send"
+        timer = threading.Timer(1.0, wanted.set)
+        timer.start()
+        with soon(), pytest.raises(Aborted):
+            if what == "list":
+                list(gateway.ls(""))
+            elif what == "send":
+                list(gateway.send([big(), big("next")]))
+            else:
+                gateway.stat("x")
+        timer.join()
+        line.silent = False

@@ -27,6 +27,7 @@ MOST_BYTES = 64 * LARGE_BLOCK
 MOST_REQUESTS = 1_000
 _LONGEST_ANSWER = 4 * 1024 * 1024
 _GATHER = 16  # small requests that leave together
+_ASK_EVERY = 0.5  # seconds between two looks at the fence, while nothing comes
 _RECEIVE = 8 * 1024 * 1024
 
 
@@ -59,7 +60,8 @@ class Wire:
     `timeout` is in seconds; `hang_up` ends the whole connection below, at once and from any thread.
     `read_size` and `write_size` are the largest blocks the server takes, in bytes; `handles` how many files may be open
     at once (0: not told); `extensions` what the server offers. `openssh` is for the caller to set: whether the server
-    is known to be OpenSSH's, which works through its requests in order, and whose RENAME replaces nothing.
+    is known to be OpenSSH's, which works through its requests in order, and whose RENAME replaces nothing. `fence` is
+    the caller's too: asked twice a second while the server keeps us waiting, it raises to end that.
     """
 
     def __init__(self, channel: Channel, timeout: float, hang_up: Callable[[], None]) -> None:
@@ -77,6 +79,7 @@ class Wire:
         self._packet = channel.out_max_packet_size - 64  # what one packet of a paramiko channel takes
         self._heard = self._since = time.monotonic()
         self.openssh = False
+        self.fence: Callable[[], None] = lambda: None
         self.read_size = self.write_size = SMALL_BLOCK
         self.most_bytes = 256 * SMALL_BLOCK
         self.handles = 0
@@ -123,9 +126,14 @@ class Wire:
 
     def wait_for(self, answer: Answer) -> None:
         self.flush()
-        with self._changed:
-            while not answer.done:
-                self._changed.wait()
+        self._wait_until(lambda: answer.done)
+
+    def _wait_until(self, done: Callable[[], bool]) -> None:
+        while True:
+            with self._changed:
+                if self._changed.wait_for(done, _ASK_EVERY):
+                    return
+            self.fence()
 
     @property
     def alive(self) -> bool:
@@ -252,10 +260,12 @@ class Wire:
                 self._bytes += weight
                 return
         self.flush()
-        with self._changed:
-            while not self._has_room(weight):
-                self._changed.wait()
-            self._bytes += weight
+        while True:
+            self._wait_until(lambda: self._has_room(weight))
+            with self._changed:
+                if self._has_room(weight):  # nobody was quicker
+                    self._bytes += weight
+                    return
 
     def _has_room(self, weight: int) -> bool:
         if self._dead is not None:
@@ -289,6 +299,7 @@ class Wire:
                 except TimeoutError:
                     if self._dead is not None:
                         raise self._lost() from None
+                    self.fence()
                     continue
                 if size == 0:
                     raise ConnectionError("the server closed the connection")
