@@ -270,7 +270,7 @@ class Bucket:
         self._quickly(lambda: obstore.delete(self.store, key))
 
     def _quickly(self, call: Callable[[], T]) -> T:
-        """A call of obstore; for how long a store wants to be left alone it does not tell: botocore is asked for that."""
+        """A call of obstore; it does not tell for how long a store wants to be left alone: botocore is asked for it."""
         try:
             return call()
         except Exception as error:

@@ -167,7 +167,7 @@ def of_obstore(error: BaseException) -> GatewayError | None:
 
     text = str(error).partition("\n\nDebug source")[0]
     status, code, message = (found[1] if (found := one.search(text)) else "" for one in (_STATUS, _CODE, _MESSAGE))
-    if isinstance(error, theirs.AlreadyExistsError):
+    if isinstance(error, theirs.AlreadyExistsError) and status != "409":
         return Rejected("a file stands there already")
     if isinstance(error, theirs.PreconditionError) and code not in _SENT_BADLY:
         return Changed("the object is another one by now")
@@ -179,6 +179,8 @@ def of_obstore(error: BaseException) -> GatewayError | None:
         return refusal(int(status), code, message)
     if isinstance(error, theirs.PermissionDeniedError | theirs.UnauthenticatedError):
         return refusal(403, code, message)
+    if "redirect without LOCATION" in text:
+        return refusal(301, "", "")
     if "invalid peer certificate" in str(error) or "certificate" in text:
         return Denied("the server's certificate is not trusted; see ca_file")
     return Unavailable(f"the store does not answer: {text.rpartition(' - ')[2][:200]}")
