@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from datagw.errors import DatagwError
 from datagw.gateways.ssh import packets as p
 from datagw.gateways.ssh.packets import Answer, pack_attributes, pack_bytes, pack_text, understood
 
@@ -308,7 +309,7 @@ class Wire:
                 sent += size
         except BaseException as error:  # also an interrupt: half a packet may have left, nothing can follow it
             self._fail(_as_connection_error(error))
-            if isinstance(error, Exception):
+            if isinstance(error, Exception) and not isinstance(error, DatagwError):
                 raise self._lost() from error
             raise
 
