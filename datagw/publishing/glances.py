@@ -10,6 +10,7 @@ from datagw.files import RemoteFile, parent
 from datagw.gateways.base import Gateway
 from datagw.jobs import Copy, Job
 from datagw.ledger import Ledger, Receipt
+from datagw.publishing.leftovers import intents_of
 from datagw.publishing.looking import listed, looked_up
 from datagw.publishing.markers import copy_marker
 from datagw.publishing.planning import CopySight, Remembered, SourceFile
@@ -23,27 +24,29 @@ def glance_at_copy(
     first_seen: Mapping[tuple[str, str], date],
     ledger: Ledger,
     today: date | None = None,
+    day: date | None = None,
 ) -> CopySight:
-    """The destinations that new files would take, what stands there, and the parts that the ledger knows of.
+    """The destinations that a few files would take, what stands there, and the parts that the ledger knows of.
 
-    A file whose name makes no path of the destination is refused, and no other.
+    They are new files, or what own code has made, on a day. A file whose name makes no path of the destination is
+    refused, and no other.
     """
     destinations: dict[str, str] = {}
     refused: dict[str, str] = {}
     for file in files:
         seen = first_seen.get((file.claim.path, file.claim.content_version), today)
         try:
-            destinations[file.claim.path] = copy.template.fill(file.relative, None, seen)
+            destinations[file.claim.path] = copy.template.fill(file.relative, day, seen)
         except Rejected as error:
             refused[file.claim.path] = error.message
-    parts = [intent.part for intent in ledger.intents(job.name, None, copy.name) if not intent.is_request]
+    parts = [intent.part for intent in ledger.intents(job.name, day, copy.name) if not intent.is_request]
     wanted = [*dict.fromkeys(destinations.values()), *parts]
     entries: dict[str, RemoteFile] = looked_up(gateway, wanted) if gateway.shows else {}
     if gateway.folds:  # a look at `A` finds `a`: the list tells its name
         entries = {}
         for folder in sorted({parent(path) for path in wanted}):
             entries.update(listed(gateway, folder))
-    marker = copy_marker(copy, None, gateway)
+    marker = copy_marker(copy, day, gateway)
     return CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, refused, shows=gateway.shows)
 
 
@@ -64,7 +67,7 @@ def remember_files(job: Job, sights: Collection[CopySight], ledger: Ledger) -> R
         loose = None
         if ledger.markers_on(job.name, None):
             loose = "markers of an earlier run still stand"
-        elif ledger.intents(job.name, None):
+        elif intents_of(job, None, ledger):
             loose = "an earlier run was interrupted"
     return Remembered(receipts, (), loose, others)
 

@@ -19,6 +19,7 @@ from datagw.gateways.front.hooks import seen_again
 from datagw.gateways.front.reading import open_for_writing
 from datagw.jobs import Copy, Job, Source
 from datagw.ledger import Ledger
+from datagw.publishing.leftovers import intents_of
 from datagw.publishing.listed import unseen
 from datagw.publishing.markers import copy_marker, waiting_for
 from datagw.publishing.planning import CopySight, Remembered, SourceFile, SourceSight, Wait
@@ -173,7 +174,7 @@ def _remembered(job: Job, day: date | None, ledger: Ledger) -> Remembered:
         loose = "an earlier run did not finish this day"
     elif ledger.markers_on(job.name, day):
         loose = "markers of an earlier run still stand"
-    elif ledger.intents(job.name, day):
+    elif intents_of(job, day, ledger):
         loose = "an earlier run was interrupted"
     done = [copy for copy, state in recorded.items() if state in ("published", "empty")]
     return Remembered(ledger.current_receipts(job.name, day), done, loose)

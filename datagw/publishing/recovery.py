@@ -17,6 +17,7 @@ from datagw.gateways.paths.templates import Template
 from datagw.jobs import Job
 from datagw.ledger import Intent, Lease, Receipt
 from datagw.publishing.freeing import is_changed
+from datagw.publishing.leftovers import intents_of
 from datagw.publishing.moving import move
 from datagw.publishing.notes import Notes
 from datagw.publishing.planning import CopySight
@@ -30,7 +31,7 @@ def recover(
     world: World, job: Job, day: date | None, lease: Lease, source: Gateway, copies: Mapping[str, Gateway]
 ) -> None:
     """Puts the day in order before it is planned again. An outage of one place leaves its intents for the next run."""
-    intents = world.ledger.intents(job.name, day)
+    intents = intents_of(job, day, world.ledger)
     if not intents:
         return
     _recover_asides(world, job, lease, source, [intent for intent in intents if intent.copy == ""])
