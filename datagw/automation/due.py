@@ -51,11 +51,15 @@ class Sight:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a tick has to say: the runs that it asks for and what they are to do, or why there are none."""
+    """What a tick has to say: the runs that it asks for and what they are to do, or why there are none.
+
+    `held` says that some of what is due waits for other jobs.
+    """
 
     requests: list[RunRequest] = field(default_factory=list[RunRequest])
     asked: list[DayPlan] = field(default_factory=list[DayPlan])
     reason: str = ""
+    held: bool = False
 
 
 def answer(job: Job, sight: Sight, instance: DagsterInstance, ledger: Ledger, now: datetime) -> Answer:
@@ -75,7 +79,7 @@ def answer(job: Job, sight: Sight, instance: DagsterInstance, ledger: Ledger, no
     reason = (
         "" if requests else why_not(job, sight.plans, sight.total, _missing(sight), len(under_way), paused, sight.held)
     )
-    return Answer(requests, asked, reason)
+    return Answer(requests, asked, reason, bool(sight.held))
 
 
 def _apart(job: Job, sight: Sight) -> tuple[list[DayPlan], list[DayPlan]]:

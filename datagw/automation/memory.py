@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Self
 
 from datagw.publishing.plans import DUE, DayPlan
@@ -13,22 +14,30 @@ from datagw.publishing.plans import DUE, DayPlan
 
 @dataclass
 class Memory:
-    """The state of the source as it was observed last, by day (`-` for a job without days)."""
+    """The state of the source as it was observed last, by day (`-` for a job without days).
+
+    `served` is the last moment of a cron line that has had its turn, where a sensor serves one.
+    """
 
     observed: dict[str, str] = field(default_factory=dict[str, str])
+    served: datetime | None = None
 
     @classmethod
     def of(cls, cursor: str | None) -> Self:
         """What a cursor holds; nothing, where there is none or it is of another version."""
         try:
-            kept = json.loads(cursor or "{}")["observed"]
-            return cls({str(label): str(digest) for label, digest in kept.items()})
+            read = json.loads(cursor or "{}")
+            served = datetime.fromisoformat(read["served"]) if "served" in read else None
+            return cls({str(label): str(digest) for label, digest in read["observed"].items()}, served)
         except (ValueError, KeyError, TypeError, AttributeError):
             return cls()
 
     def cursor(self) -> str:
         """The memory as a cursor."""
-        return json.dumps({"observed": dict(sorted(self.observed.items()))}, separators=(",", ":"))
+        kept: dict[str, object] = {"observed": dict(sorted(self.observed.items()))}
+        if self.served is not None:
+            kept["served"] = self.served.isoformat()
+        return json.dumps(kept, separators=(",", ":"))
 
     def observe(self, plans: Iterable[DayPlan], at_most: int) -> list[DayPlan]:
         """Those of the plans whose source is new or has changed since it was observed; from now on they are known."""

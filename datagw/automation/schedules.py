@@ -1,4 +1,7 @@
-"""The switch of a job with a cron line: a schedule, on from the start, that asks the same plan."""
+"""The switch of a job with a cron line: a schedule, on from the start, that asks the same plan.
+
+A job that comes after others has a sensor instead (see `waiting.py`), because its turn may have to wait for them.
+"""
 
 from collections.abc import Iterator
 
@@ -17,8 +20,9 @@ from datagw.jobs import Job, JobFile
 
 
 def schedules_of(jobfile: JobFile) -> list[ScheduleDefinition]:
-    """The switches of all jobs that have a cron line."""
-    return [schedule_of(jobfile, job, job.cron) for job in jobfile.jobs.values() if job.cron is not None and job.to]
+    """The switches of all jobs that have a cron line, and come after no others."""
+    jobs = [job for job in jobfile.jobs.values() if job.to and not job.after]
+    return [schedule_of(jobfile, job, job.cron) for job in jobs if job.cron is not None]
 
 
 def schedule_of(jobfile: JobFile, job: Job, cron: str) -> ScheduleDefinition:

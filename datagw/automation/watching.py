@@ -13,6 +13,7 @@ from datagw.assets.names import switch_name
 from datagw.assets.shape import made_by
 from datagw.automation.looking import tick
 from datagw.automation.memory import Memory
+from datagw.automation.waiting import waiting_sensor_of
 from datagw.jobs import Job, JobFile
 
 _LOOKS_FOR = {
@@ -24,7 +25,11 @@ _LOOKS_FOR = {
 
 def sensors_of(jobfile: JobFile) -> list[SensorDefinition]:
     """The switches of all jobs that have one that looks by itself."""
-    return [sensor_of(jobfile, job) for job in jobfile.jobs.values() if job.when in _LOOKS_FOR and job.to]
+    jobs = [job for job in jobfile.jobs.values() if job.to]
+    return [
+        *(sensor_of(jobfile, job) for job in jobs if job.when in _LOOKS_FOR),
+        *(waiting_sensor_of(jobfile, job, job.cron) for job in jobs if job.cron is not None and job.after),
+    ]
 
 
 def sensor_of(jobfile: JobFile, job: Job) -> SensorDefinition:
