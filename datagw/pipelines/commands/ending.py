@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from typing_extensions import override
 
-from datagw.errors import GatewayError, Rejected, Unavailable, printable
-from datagw.pipelines.commands.watching import Ended
+from datagw.errors import Denied, GatewayError, Rejected, Unavailable, printable
 
 TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a program ended: its exit status, or minus the number of the signal; None where it could not be ended.
+
+    `late`: it had no time left. `left` processes it left running; `alive` are those that could not be ended.
+    """
+
+    status: int | None
+    late: bool = False
+    left: int = 0
+    alive: int = 0
+
+
+class Stopped(Denied):
+    """No file is at fault, and no other one would fare better: the rest is not tried."""
 
 
 class Failed(Rejected):

@@ -7,7 +7,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -16,17 +16,17 @@ from datagw.gateways.front.reading import Published, Reading
 from datagw.gateways.secrets import Secret
 from datagw.jobs import Job
 from datagw.jobs.models import Command
-from datagw.pipelines.commands.ending import problem_of
-from datagw.pipelines.commands.leaving import remove
+from datagw.pipelines.commands.ending import Ended, Stopped, problem_of
+from datagw.pipelines.commands.leaving import publish_left, remove
 from datagw.pipelines.commands.output import Output
 from datagw.pipelines.commands.pipes import Pipe
 from datagw.pipelines.commands.placeholders import Values, fill
 from datagw.pipelines.commands.reporting import Reported
 from datagw.pipelines.commands.starting import Keeping, Start, environment_of, program_of
-from datagw.pipelines.commands.watching import Ended, watch
+from datagw.pipelines.commands.watching import watch
 from datagw.pipelines.in_hand import accepted, changed, named, unread
 from datagw.pipelines.report import Report
-from datagw.pipelines.secrets import Masker
+from datagw.pipelines.secrets import Masker, masked_logger
 from datagw.publishing.world import World
 
 _ESCAPED = 6  # bytes that one character of a secret may become
@@ -105,6 +105,8 @@ class _Runner:
         self._mask = Masker(self.secrets.values())
         self._longest = max((_ESCAPED * len(value.encode()) for value in self.secrets.values()), default=0)
         self._log: logging.Logger = self.errand.world.log
+        self._quiet = replace(self.errand.world, log=masked_logger(self._log, "datagw.commands", self._mask))
+        self._fence = self.errand.fence or self.errand.world.fence
         pattern = self.errand.job.source.pattern
         each = self.command.per == "file" and self.errand.job.watches and pattern.exact is None
         self._reported = Reported(self.errand.report, each=each)
@@ -113,14 +115,18 @@ class _Runner:
         """One start; `path` is the relative one of its file, `""` for many."""
         room = Path(tempfile.mkdtemp(prefix="start-", dir=self.errand.tmp_dir))
         try:
-            return self._run(room, readings, path)
+            problem = self._run(room, readings, path)
+        except Stopped as error:
+            self._mask.error(error)
+            raise
         except GatewayError as error:
-            return self._mask.error(error)
+            problem = error
         finally:
             remove(room, self._log)
+        return problem and self._mask.error(problem)
 
     def _run(self, room: Path, readings: Sequence[Reading], path: str) -> GatewayError | None:
-        job = self.errand.job
+        errand, job = self.errand, self.errand.job
         label = path if path and job.watches else job.name
         output = Output(label, self._log, self._mask, self._longest)
         pipe = Pipe(room, label, self._log, self._mask.json)
@@ -142,11 +148,12 @@ class _Runner:
         for reading in readings:
             if (other := changed(reading)) is not None:
                 return other
-        return self._publish(out, path)
+        of = path if job.watches else ""
+        return publish_left(job, self._quiet, errand.report, out, errand.day, of=of, fence=self._fence)
 
     def _look(self, pipe: Pipe) -> None:
         pipe.look()
-        (self.errand.fence or self.errand.world.fence)()
+        self._fence()
 
     def _environment(self, pipe: Pipe, files: Sequence[str]) -> dict[str, str]:
         errand = self.errand
@@ -164,9 +171,6 @@ class _Runner:
             self._log.info("%s: ended %d processes that the program had left running", label, ended.left)
         if ended.alive:
             self._log.warning("%s: %d processes could not be ended; they run as another user", label, ended.alive)
-
-    def _publish(self, out: Path, path: str) -> GatewayError | None:
-        return None
 
 
 def _words(seconds: float | None) -> str:

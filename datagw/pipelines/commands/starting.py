@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from datagw.errors import Denied, GatewayError, Unavailable
 from datagw.pipelines.commands import keeper
+from datagw.pipelines.commands.ending import Stopped
 from datagw.pipelines.commands.keeper import Gone
 
 _CANNOT_START = "could not be started"
@@ -34,7 +35,7 @@ def program_of(name: str, folder: Path, path: str | None) -> str:
     """The file that is meant by the first word of a command.
 
     With a slash in it, it is a path that starts at `folder`, that of the job file; else it is looked for in `path`, as
-    a shell does. Raises Denied, which says what was looked for and where.
+    a shell does. Raises Stopped, which says what was looked for and where.
     """
     if "/" in name:
         found = os.path.normpath(os.path.join(folder, os.path.expanduser(name)))
@@ -49,18 +50,18 @@ def program_of(name: str, folder: Path, path: str | None) -> str:
                 return found
             denied = denied or found
     if denied is not None:
-        raise Denied(f"the program `{name}` is not executable; try `chmod +x`", path=denied)
+        raise Stopped(f"the program `{name}` is not executable; try `chmod +x`", path=denied)
     beside = f'; one stands beside the job file: write "./{name}"' if os.path.isfile(os.path.join(folder, name)) else ""
-    raise Denied(f"there is no program `{name}` in PATH, which is {os.pathsep.join(searched)}{beside}")
+    raise Stopped(f"there is no program `{name}` in PATH, which is {os.pathsep.join(searched)}{beside}")
 
 
 def _check(found: str, name: str) -> None:
     if os.path.isdir(found):
-        raise Denied(f"the program `{name}` is a folder", path=found)
+        raise Stopped(f"the program `{name}` is a folder", path=found)
     if not os.path.exists(found):
-        raise Denied(f"there is no program `{name}` here", path=found)
+        raise Stopped(f"there is no program `{name}` here", path=found)
     if not os.access(found, os.X_OK):
-        raise Denied(f"the program `{name}` is not executable; try `chmod +x`", path=found)
+        raise Stopped(f"the program `{name}` is not executable; try `chmod +x`", path=found)
 
 
 def environment_of(added: Mapping[str, str]) -> dict[str, str]:
@@ -131,7 +132,7 @@ def _refusal(wish: Start, number: int, filename: str) -> GatewayError:
     """Why execve(2) started nothing, in words."""
     program, reason = wish.program, os.strerror(number)
     if filename == str(wish.folder) != program:
-        return Denied(f"the folder to start programs in: {reason}", path=filename)
+        return Stopped(f"the folder to start programs in: {reason}", path=filename)
     if number == errno.E2BIG:
         arguments = [os.fsencode(argument) for argument in wish.arguments]
         variables = [os.fsencode(f"{name}={value}") for name, value in wish.environment.items()]
@@ -140,14 +141,14 @@ def _refusal(wish: Start, number: int, filename: str) -> GatewayError:
         size = f"{given:,} bytes of arguments and {around:,} of environment, the longest piece of {longest:,}"
         return Denied(f"{_CANNOT_START}: {size}, are more than this machine takes; smaller batches have fewer files")
     if number == errno.ENOEXEC:
-        return Denied(
+        return Stopped(
             f"{_CANNOT_START}: it begins with no `#!` line, as in `#!/bin/sh`, and is no program", path=program
         )
     if number == errno.ENOENT:
-        return Denied(f"{_CANNOT_START}: {_interpreter(program)}", path=program)
+        return Stopped(f"{_CANNOT_START}: {_interpreter(program)}", path=program)
     if number in (errno.EAGAIN, errno.ENOMEM, errno.ETXTBSY, errno.EMFILE, errno.ENFILE):
         return Unavailable(f"{_CANNOT_START}: {reason}", path=program)
-    return Denied(f"{_CANNOT_START}: {reason}", path=program)
+    return Stopped(f"{_CANNOT_START}: {reason}", path=program)
 
 
 def _interpreter(program: str) -> str:

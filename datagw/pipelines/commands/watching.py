@@ -8,9 +8,9 @@ import selectors
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from datagw.pipelines.commands import keeper
+from datagw.pipelines.commands.ending import Ended
 from datagw.pipelines.commands.keeper import Gone
 from datagw.pipelines.commands.output import Output
 from datagw.pipelines.commands.starting import Keeping, Start
@@ -18,19 +18,6 @@ from datagw.pipelines.commands.starting import Keeping, Start
 _LOOK = 0.25  # seconds between two looks at whether it is to end
 _BLOCK = 1 << 16
 _FULL_PIPE = 64  # blocks, at most, that a pipe holds once nobody writes
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a program ended: its exit status, or minus the number of the signal; None where it could not be ended.
-
-    `late`: it had no time left. `left` processes it left running; `alive` are those that could not be ended.
-    """
-
-    status: int | None
-    late: bool = False
-    left: int = 0
-    alive: int = 0
 
 
 class _Watch:

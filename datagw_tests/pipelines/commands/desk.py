@@ -37,6 +37,15 @@ class Heard(logging.Handler):
         self.lines.append(record.getMessage())
 
 
+_open: list[Ledger] = []
+
+
+def close_ledgers() -> None:
+    """Those of all desks so far."""
+    while _open:
+        _open.pop().close()
+
+
 @dataclass
 class Desk:
     """`folder` holds the job file and `in/`, where the job's files are; `keys` are those of its table.
@@ -57,6 +66,7 @@ class Desk:
         self.log = logging.Logger("test")  # noqa: LOG001 - this test alone hears it
         self.log.addHandler(self.heard)
         self.ledger = Ledger.open(self.folder / "jobs.db")
+        _open.append(self.ledger)
         self.report = Report()
 
     @property
