@@ -164,7 +164,7 @@ def nothing_told(mask: Masker, log: logging.Logger) -> Generator[None, None, Non
 
 def masked_logger(log: logging.Logger, name: str, mask: Masker) -> logging.Logger:
     """A logger whose records go to `log`, without secrets."""
-    logger = logging.Logger(name, log.getEffectiveLevel())  # noqa: LOG001 - nobody else is to find this one
+    logger = logging.Logger(name)  # noqa: LOG001 - nobody else is to find this one
     logger.addFilter(MaskingFilter(mask))
     logger.addHandler(_Onward(log))
     return logger

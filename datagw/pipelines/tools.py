@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ from typing import Any
 
 from typing_extensions import override
 
-from datagw.errors import Changed, Rejected, Unavailable
+from datagw.errors import NotFound, Rejected
+from datagw.files import parent
 from datagw.gateways.base import Gateway
 from datagw.gateways.paths.notation import escape
 from datagw.gateways.paths.templates import Template
@@ -22,6 +24,7 @@ from datagw.jobs import Copy
 from datagw.jobs.addresses import SCHEMES, path_of
 from datagw.pipelines.bench import Bench
 from datagw.pipelines.registering import Entries, Registering
+from datagw.publishing.delivering import deliver, problem_of
 from datagw.publishing.results import DayResult
 
 _TOLD_EVERY = 60.0  # seconds
@@ -99,29 +102,44 @@ class Tools(Registering):
         """Publishes a local file, or all files below a folder, at `gateway:path`, with all guarantees of a copy.
 
         A slash at the end of the place keeps the file's name; a folder needs one. The name is taken letter by letter.
-        Raises Unavailable where the place could not be reached, Rejected where it is against it.
+        Many files are sent at once, and faster, as a folder. Raises Unavailable where the place did not answer, and
+        Rejected, Denied, Changed.
         """
-        from datagw.publishing.delivering import deliver
-
         self.abort_if_asked()
         local = Path(os.path.abspath(path))
         gateway, to = self._place(place)
-        if local.is_dir() and not to.endswith("/") and to:
-            raise ValueError(f"{local} is a folder: its files are published with {place}/")
+        if local.is_dir():
+            if to and not to.endswith("/"):
+                raise ValueError(f"{local} is a folder: its files are published at {place}/")
+            return self._deliver(local, None, gateway, to.strip("/"), overwrite=overwrite)
+        to = f"{to}{local.name}" if not to or to.endswith("/") else to
+        name = to.rpartition("/")[2]
+        if name == local.name:
+            return self._deliver(local.parent, [name], gateway, parent(to), overwrite=overwrite)
+        with self._bench.tmp_dir() as folder:  # where it has its new name already
+            _same_file(local, folder / name)
+            return self._deliver(folder, [name], gateway, parent(to), overwrite=overwrite)
+
+    def _deliver(
+        self, folder: Path, files: Sequence[str] | None, gateway: Gateway, to: str, *, overwrite: bool
+    ) -> DayResult:
         bench = self._bench
         made = Copy(name=gateway.name, gateway=gateway.name, template=_template(to), overwrite=overwrite)
         result = deliver(
             replace(bench.world, log=bench.log, gateways={**bench.world.gateways, gateway.name: gateway}),
             self.job,
-            local if local.is_dir() else local.parent,
-            None if local.is_dir() else [local.name],
+            folder,
+            files,
             [made],
             self.day,
-            retries=bench.job.retries,
+            retries=bench.world.retries or bench.job.retries,
             bandwidth=bench.job.bandwidth,
+            of=to,
+            fence=bench.fence,
         )
         bench.report.delivered.append(result)
-        _raise_if_not_there(result, place)
+        if (problem := problem_of(result)) is not None:
+            raise problem
         return result
 
     def _place(self, place: str) -> tuple[Gateway, str]:
@@ -142,17 +160,17 @@ class Tools(Registering):
         return f"Tools(job={self.job!r}, run={self.run!r}, day={self.day})"
 
 
-def _template(path: str) -> Template:
-    return Template.parse(escape(path) if path not in ("", "/") else "/")
+def _template(folder: str) -> Template:
+    return Template.parse(f"{escape(folder)}/")
 
 
-def _raise_if_not_there(result: DayResult, place: str) -> None:
-    failures = result.failures
-    if result.state in ("published", "empty") and not failures:
-        return
-    text = "; ".join(failure.error for failure in failures[:3]) or result.error or "; ".join(result.late)
-    if failures and all(failure.unanswered for failure in failures):
-        raise Unavailable(text)
-    if result.late and not failures:
-        raise Changed(text)
-    raise Rejected(text or f"{place}: not published ({result.state})")
+def _same_file(local: Path, name: Path) -> None:
+    """The file under another name; a copy of it where the two are not on one disk, or it is another user's."""
+    if local.is_symlink():
+        raise Rejected("a symlink, not a file", path=str(local))
+    try:
+        os.link(local, name)
+    except FileNotFoundError:
+        raise NotFound("there is no such file to publish", path=str(local)) from None
+    except OSError:
+        shutil.copy2(local, name)
