@@ -132,7 +132,7 @@ class _Runner:
         pipe = Pipe(room, label, self._log, self._mask.json)
         out = room / "out"
         out.mkdir()
-        local = [named(reading, room / "in") for reading in readings] if job.watches else []
+        local = [named(reading, room / "in").absolute() for reading in readings] if job.watches else []
         arguments = fill(self.command.arguments, Values(local, path, out, self.errand.day))
         names = [reading.final for reading in readings] if job.watches else []
         start = Start(self.program, arguments, self._environment(pipe, names), self.errand.base)

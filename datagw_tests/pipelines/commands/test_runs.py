@@ -122,6 +122,19 @@ def test_exit_status_75_that_stays_sets_no_file_apart(tmp_path: Path):
     assert (one.inbox / "7").exists()
 
 
+def test_a_program_gets_whole_paths_of_a_place_with_a_relative_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path.parent)
+    one = Desk(
+        tmp_path,
+        'source = "here:-odd/"\nwhen = "new files"\nrun = ["./script.py", "{file}"]\n',
+        '[gateways.here]\ntype = "local"\nroot = "in"\n',
+    )
+    one.script("import sys\nprint(sys.argv[1])")
+    one.drop("-odd/a")
+    assert one.run().state == "published"
+    assert f"a: {tmp_path}/in/-odd/a" in one.lines
+
+
 def test_a_batch_is_one_start(tmp_path: Path):
     one = desk(tmp_path, "import os, sys\nprint(' '.join(map(os.path.basename, sys.argv[1:])))")
     one.keys = 'source = "local:in/"\nwhen = "new files"\nrun = { command = ["./script.py", "{files}"], per = "batch" }'
