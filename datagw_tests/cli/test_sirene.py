@@ -91,7 +91,7 @@ def depot(sshd: OpenSSH, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
         yield found
 
 
-@pytest.mark.parametrize("form", ["jobs.toml"])
+@pytest.mark.parametrize("form", ["jobs.toml", "pipeline.toml"])
 def test_all_is_published_then_nothing_then_what_changed(form: str, depot: Depot, cli: Cli, tmp_path: Path):
     said = cli("-c", form, "run", "sirene")
     assert said.code == 0, said.err
@@ -107,36 +107,41 @@ def test_all_is_published_then_nothing_then_what_changed(form: str, depot: Depot
     asked = {one.target for one in depot.server.asked[before:] if one.method == "GET"}
     assert asked == {"/list.xml", f"/{UNITS}"}
     assert depot.published() == twice({**FILES, UNITS: b"units, again"})
-    assert not (tmp_path / ".datagw/tmp").exists() or not [*(tmp_path / ".datagw/tmp").rglob("*.zip")]
+    assert [*tmp_path.rglob(".datagw/tmp/**/*.zip")] == []
 
 
-@pytest.mark.parametrize("form", ["jobs.toml"])
-def test_what_goes_wrong_with_one_file_stops_no_other(form: str, depot: Depot, cli: Cli):
-    whole = {"Content-Length": 5, "ETag": '"1"'}
+@pytest.mark.parametrize(("form", "code"), [("jobs.toml", 3), ("pipeline.toml", 1)])
+def test_what_goes_wrong_with_one_file_stops_no_other(form: str, code: int, depot: Depot, cli: Cli):
+    """A pipeline is one thing to do, which has failed; of a list, two files have failed and one is published."""
     depot.server.both(f"/{STOCK}", status(401))
-    depot.server.get(f"/{UNITS}", guarded(raw(told(200, whole), b"un")))
+    depot.server.get(f"/{UNITS}", guarded(raw(told(200, {"Content-Length": 5, "ETag": '"1"'}), b"un")))
     Path(form).write_text(Path(form).read_text().replace("[sirene]\n", "[sirene]\nretries = { max = 0 }\n"))
     said = cli("-c", form, "run", "sirene")
-    assert said.code == 3, said.err
+    assert said.code == code, said.err
     assert "s3cret" not in said.out + said.err
     assert depot.published() == twice({DOUBLES: FILES[DOUBLES]})
-    failures = cli("-c", form, "history", "--json").json["failures"]
-    assert sorted({(one["file"], "401" in one["error"]) for one in failures}) == [(STOCK, True), (UNITS, False)]
+    failures = " ".join(str(one["error"]) for one in cli("-c", form, "history", "--json").json["failures"])
+    assert re.search(f"{STOCK}: [^;]*401 Unauthorized", failures)
+    assert re.search(f"{UNITS}: [^;]*ended the (file|connection)", failures)
+    assert DOUBLES not in failures
     depot.holds(STOCK, FILES[STOCK], 1)
     depot.holds(UNITS, FILES[UNITS], 1)
+    before = len(depot.server.asked)
     assert cli("-c", form, "run", "sirene").code == 0
     assert depot.published() == twice(FILES)
+    assert f"/{DOUBLES}" not in {one.target for one in depot.server.asked[before:] if one.method == "GET"}
 
 
-def test_a_list_that_cannot_be_had_fails_the_run(depot: Depot, cli: Cli, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("form", ["jobs.toml", "pipeline.toml"])
+def test_a_list_that_cannot_be_had_fails_the_run(form: str, depot: Depot, cli: Cli, monkeypatch: pytest.MonkeyPatch):
     depot.server.get("/list.xml", guarded(file(b"<html>down for maintenance</html>")))
-    said = cli("run", "sirene")
-    assert said.code == 1
-    assert "the list has no `ns2:ServiceDepotRetrait.Fichiers`: it begins with html" in said.err
-    monkeypatch.setenv("SIRENE_PASSWORD", "wrong")
+    said = cli("-c", form, "run", "sirene")
+    words = {"jobs.toml": "the list has no `ns2:ServiceDepotRetrait.Fichiers`: it begins with html"}
+    assert (said.code, words.get(form, "the list names no file at all") in said.err) == (1, True)
+    monkeypatch.setenv("SIRENE_PASSWORD", "sesame")
     depot.lists(*FILES)
-    said = cli("run", "sirene")
-    assert (said.code, "401" in said.err, "wrong" in said.err.replace("is wrong", "")) == (1, True, False)
+    said = cli("-c", form, "run", "sirene")
+    assert (said.code, "401" in said.err, "sesame" in said.out + said.err) == (1, True, False)
 
 
 def test_the_job_in_the_docs_does_what_they_say(depot: Depot, cli: Cli, tmp_path: Path):
