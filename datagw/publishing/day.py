@@ -328,7 +328,7 @@ class DayWork(Books):
 
     def _tidy(self) -> None:
         """Empty folders of a day that was freed, if the folder is the day's alone; else only those of freed files."""
-        if not self.job.frees or self.partial:
+        if not self.job.frees or self.partial or not self.source.keeps_folders:
             return
         pattern = self.job.source.pattern
         base = pattern.on(self.day).base

@@ -164,7 +164,7 @@ class Tidying:
 
     def _folders(self) -> list[tuple[str, str, str]]:
         """The destination folders that receipts of late speak of: a key to sort them by, the gateway, the folder."""
-        copies = {(job.name, copy.name): copy.gateway for job in self.jobs.values() for copy in job.to}
+        copies = {(job.name, copy.name): copy.gateway for job in self.jobs.values() for copy in job.published}
         found = {
             (copies[job, copy], parent(destination))
             for job, copy, destination in self.world.ledger.newest_destinations(self._now - _LATELY, _MOST_RECEIPTS)
@@ -174,7 +174,7 @@ class Tidying:
 
     def _look_into(self, name: str, folder: str, known: Strangers) -> None:
         gateway = self._gateway(name)
-        if gateway is None:
+        if gateway is None or gateway.in_one_request:  # where no part ever stands
             return
         try:
             entries = list(gateway.ls(folder))

@@ -8,7 +8,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,14 @@ from datagw.gateways.base import Gateway
 from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.local import Local
 from datagw.gateways.memory import Memory
+from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
 from datagw.gateways.sftp import Sftp
-from datagw.jobs import Copy
+from datagw.jobs import Copy, Job, Source
+from datagw.jobs.models import Work
+from datagw.jobs.words import WORK
 from datagw.ledger import Held, Lease, Ledger
-from datagw.publishing import DayResult, World
+from datagw.publishing import DayResult, World, plan_day, publish
 from datagw.publishing.delivering import deliver, problem_of
 from datagw_tests.gateways.shelf import Shelf
 from datagw_tests.gateways.taker import Taker
@@ -376,4 +379,24 @@ def test_what_another_call_has_begun_is_left_to_it(tmp_path):
     maker.deliver({"small": b"1"})
     assert [is_own_name(path) for path in sorted(maker.there())] == [True, False]
     assert maker.deliver({"large": LARGE}).copies["lake"].sent_bytes < len(LARGE)
+    maker.ledger.close()
+
+
+def test_what_a_call_has_left_is_no_business_of_the_run_around_it(tmp_path):
+    maker = Maker(tmp_path / "maker", place("local", tmp_path / "lake"), day=None)
+    (tmp_path / "lake" / "input").write_bytes(b"1")
+    with contextlib.suppress(Crash), dying(Counter(40), maker.ledger):
+        maker.deliver({"large": LARGE})
+    left = maker.ledger.all_intents("j")
+    assert [intent.copy for intent in left] == ["lake"]
+    source = Source(gateway="lake", pattern=Pattern.parse("input"))
+    taken = Copy(name="work", gateway=WORK, template=Template.parse("/"), if_gone="leave")
+    job = Job(name="j", source=source, to=(taken,), when="change", work=Work(backend="m:f"))
+    taker = Taker(log=str(tmp_path / "taken"))
+    world = replace(maker.world(), gateways={"lake": maker.place, WORK: taker})
+    for _ in range(2):
+        assert [result.state for result in publish(job, [None], world)] == ["published"]
+    assert plan_day(job, None, world).state == "done"
+    assert maker.ledger.all_intents("j") == left
+    assert [name for name, _ in taker.taken()] == ["input"]
     maker.ledger.close()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +16,7 @@ from datagw.errors import GatewayError, Rejected, Unavailable
 from datagw.gateways.base import Reading, Upload
 from datagw.gateways.front.reading import Published
 from datagw.gateways.front.retries import RetryPolicy
+from datagw.publishing.tidying import Tidying
 from datagw_tests.gateways.shelf import Board, Shelf
 from datagw_tests.publishing.crashing import Counter, Crash, dying
 from datagw_tests.publishing.station import DAY, Station
@@ -120,6 +124,27 @@ def test_a_file_that_changed_after_a_crash_replaces_what_the_crash_left(tmp_path
     one.write("20260201/a", b"changed", mtime=1_770_000_000)
     assert one.run(overwrite=overwrite)[0].state == "published"
     assert one.there() == {PUBLISHED: b"changed"}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_janitor_forgets_what_was_asked_for_a_week_ago_and_removes_nothing(tmp_path, known):
+    one = station(tmp_path)
+    with contextlib.suppress(Crash), dying(counter := Counter(), one.ledger):
+        count = counter.call
+
+        def until(name: str) -> None:
+            counter.limit = 0 if one.archive.asked else None  # type: ignore[attr-defined]
+            count(name)
+
+        counter.call = until  # type: ignore[method-assign]
+        one.run()
+    assert len(one.ledger.all_intents("readings")) == 1
+    one.now += timedelta(days=8)
+    world = one.world() if known else replace(one.world(), gateways={})
+    done = Tidying(world, {"readings": one.job()} if known else {}).run()
+    assert (done.parts, done.trouble) == ([], {})
+    assert one.ledger.all_intents("readings") == []
+    assert one.there() == {PUBLISHED: b"content"}
 
 
 def test_markers_stand_while_a_day_is_sent_and_go(tmp_path):

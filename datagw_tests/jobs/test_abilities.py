@@ -1,0 +1,26 @@
+"""What places cannot do is known when the job file is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from datagw.jobs import load
+
+BUCKET = '[gateways.lake]\ntype = "s3"\nbucket = "b"\nendpoint_url = "http://127.0.0.1:9000"\n[j]\n'
+
+
+def problems(tmp_path: Path, keys: str) -> list[str]:
+    (tmp_path / "jobs.toml").write_text(f"{BUCKET}{keys}\n", "utf-8")
+    return [str(problem) for problem in load(tmp_path / "jobs.toml", {}).problems]
+
+
+def test_a_copy_may_go_where_files_are_published_in_one_request(tmp_path):
+    assert problems(tmp_path, 'source = "local:/a/"\nto = "lake:b/"\nwhen = "new files"\ndelete_source = true') == []
+
+
+@pytest.mark.parametrize("key", ["move_source", "failed_source"])
+def test_nothing_is_moved_where_there_is_no_rename(tmp_path, key):
+    found = problems(tmp_path, f'source = "lake:a/"\nto = "local:/b/"\nwhen = "new files"\n{key} = "lake:c/"')
+    assert [text for text in found if f"{key}: a gateway of type s3 knows no rename: nothing is moved there" in text]
