@@ -1,4 +1,4 @@
-"""The SIRENE files as a pipeline of one's own: list, look, get, publish twice, register; what fails stops no other file.
+"""The SIRENE files as a pipeline of one's own: list, look, get, publish twice, register. What fails stops no other.
 
 `jobs.toml` beside it does the same without any code. Updating the data set's page on data.gouv.fr is left out: it comes
 with the gateway for it.
