@@ -8,7 +8,7 @@ import pytest
 
 from datagw.jobs import load
 
-BUCKET = '[gateways.lake]\ntype = "s3"\nbucket = "b"\nendpoint_url = "http://127.0.0.1:9000"\n[j]\n'
+BUCKET = '[gateways.lake]\ntype = "s3"\nbucket = "opendata"\nendpoint_url = "http://127.0.0.1:9000"\n[j]\n'
 
 
 def problems(tmp_path: Path, keys: str) -> list[str]:
