@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import dagster as dg
 import pytest
 from dagster import AssetKey
@@ -10,7 +12,7 @@ from dagster._core.execution.api import execute_run
 
 from datagw.assets.running import run_job
 from datagw.definitions import definitions_of
-from datagw_tests.assets.conftest import Place
+from datagw_tests.assets.conftest import Place, statuses
 
 OWN = """
 from datagw.pipelines import BasePipeline
@@ -208,3 +210,86 @@ def test_of_a_graph_some_nodes_alone_can_be_asked_for(own, instance):
     event = instance.get_latest_materialization_event(AssetKey(["graph", "b"]))
     assert event is not None
     assert event.run_id == again.run_id
+
+
+DATED = """
+    [gateways.left]
+    type = "local"
+    root = "left"
+
+    [days]
+    backend = "own:of_day"
+    when  = "daily"
+    start = 2026-01-01
+
+    [script]
+    source = "local:readings/%Y%m%d/"
+    start  = 2026-01-01
+    run    = ["./script", "{file}", "{out}"]
+    to     = "left:%Y%m%d/"
+
+    [inbox]
+    source = "local:inbox/*.csv"
+    when   = "new files"
+    assets = "file"
+    run    = ["./script", "{file}", "{out}"]
+    to     = "left:"
+"""
+OF_DAYS = """
+def of_day(event, tools):
+    if event["day"] == "2026-01-02":
+        raise ValueError("no bread")
+    tools.log.info("day %s", tools.day)
+"""
+SCRIPT = """\
+#!/bin/sh
+grep -q bad "$1" && exit 3
+cp "$1" "$2/"
+"""
+
+
+@pytest.fixture
+def dated(place: Place) -> Place:
+    (place.folder / "own.py").write_text(OF_DAYS, encoding="utf-8")
+    (place.folder / "script").write_text(SCRIPT, encoding="utf-8")
+    (place.folder / "script").chmod(0o755)
+    (place.folder / "inbox").mkdir()
+    place.write(DATED)
+    return place
+
+
+def test_days_of_own_code_stand_alone_and_a_click_runs_one_again(dated, instance):
+    run_job(dated.load(), "days", [date(2026, 1, day) for day in (1, 2, 3)], instance=instance)
+    assert statuses(instance, "work", "days") == {1: "MATERIALIZED", 2: "FAILED", 3: "MATERIALIZED"}
+    before = len(instance.fetch_materializations(AssetKey(["days", "work"]), limit=100).records)
+    definition = definitions_of(dated.load()).resolve_implicit_global_asset_job_def()
+    run = instance.create_run_for_job(
+        definition, asset_selection={AssetKey(["days", "work"])}, tags={"dagster/partition": "2026-01-01"}
+    )
+    execute_run(InMemoryJob(definition), run, instance, raise_on_error=False)
+    assert len(instance.fetch_materializations(AssetKey(["days", "work"]), limit=100).records) == before + 1
+    with dated.ledger() as ledger:
+        assert [receipt.run == run.run_id for receipt in ledger.receipts("days")] == [False, False, True]
+
+
+def test_what_a_script_leaves_of_a_day_is_materialized_with_that_day_alone(dated, instance):
+    dated.day(1)
+    dated.day(2, a="fine", b="bad")
+    run_job(dated.load(), "script", [date(2026, 1, 1), date(2026, 1, 2)], instance=instance)
+    for name in ("work", "left"):
+        assert statuses(instance, name, "script") == {1: "MATERIALIZED", 2: "FAILED"}
+    assert dated.published("left") == ["20260101/a.csv", "20260101/b.csv", "20260102/a.csv"]
+    found = latest(instance, "script", "left")
+    assert found is not None
+    assert (found["files"], found["sent_files"]) == (2, 2)
+    observed = instance.fetch_observations(AssetKey(["script", "work"]), limit=1).records
+    assert observed[0].partition_key == "2026-01-02"
+
+
+def test_with_files_as_partitions_each_file_that_a_script_took_is_one(dated, instance):
+    (dated.folder / "inbox/good.csv").write_text("fine", encoding="utf-8")
+    (dated.folder / "inbox/bad.csv").write_text("bad", encoding="utf-8")
+    run_job(dated.load(), "inbox", [None], instance=instance)
+    for name in ("work", "left"):
+        records = instance.fetch_materializations(AssetKey(["inbox", name]), limit=10).records
+        assert [record.partition_key for record in records] == ["good.csv"]
