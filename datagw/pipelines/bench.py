@@ -57,7 +57,7 @@ def bench_of(job: Job, world: World, base: Path, report: Report, fence: Callable
     """
     if job.work is None:
         raise ValueError(f"{job.name} has no code of its own")
-    secrets = Secrets.resolved(job.name, job.work.secrets)
+    secrets = Secrets.resolved(job.work.secrets)
     mask = Masker([*secrets.values(), *_of_a_command(job.work)])
     log = masked_logger(world.log, f"datagw.{job.name}", mask)
     open_folder(world.tmp_dir.parent, world.tmp_dir.name)
@@ -78,7 +78,7 @@ def _of_a_command(work: Work) -> Iterator[str]:
             try:
                 yield value.reveal()
             except ConfigError as error:
-                raise ConfigError(f"run.env {name}: {error}") from None
+                raise ConfigError(f"run.env.{name}: {error}") from None
 
 
 def empty(folder: Path) -> None:

@@ -28,7 +28,7 @@ class Secrets(Mapping[str, str]):
         self._values = dict(values)
 
     @classmethod
-    def resolved(cls, job: str, references: Mapping[str, Secret]) -> Secrets:
+    def resolved(cls, references: Mapping[str, Secret]) -> Secrets:
         """The values as they are now; raises ConfigError with a line for each one that leads to none."""
         values: dict[str, str] = {}
         problems: list[str] = []
@@ -36,7 +36,7 @@ class Secrets(Mapping[str, str]):
             try:
                 values[name] = reference.reveal()
             except ConfigError as error:
-                problems.append(f"[{job}.secrets] {name}: {error}")
+                problems.append(f"secrets.{name}: {error}")
         if problems:
             raise ConfigError("; ".join(problems), tuple(problems))
         return cls(values)

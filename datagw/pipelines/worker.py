@@ -104,7 +104,7 @@ class Worker(Gateway):
                 else:
                     yield from self._run_command(bench, readings)
         except ConfigError as error:  # no file is at fault, and no second try helps
-            raise Denied(str(error)) from None
+            raise Denied(str(error), gateway=self.job.name) from None
 
     def _run_command(
         self, bench: Bench, readings: Iterable[Reading]

@@ -56,7 +56,7 @@ def test_values_in_json_are_masked_in_every_place() -> None:
 
 def test_the_mapping_gives_plain_texts_and_shows_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONE", SECRET)
-    secrets = Secrets.resolved("job", {"one": Secret(env="ONE")})
+    secrets = Secrets.resolved({"one": Secret(env="ONE")})
     assert (secrets["one"], dict(secrets)) == (SECRET, {"one": SECRET})
     assert [SECRET in shown for shown in (repr(secrets), str(secrets), f"{secrets}", pprint.pformat(secrets))] == [
         False, False, False, False,

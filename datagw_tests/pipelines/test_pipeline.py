@@ -214,7 +214,7 @@ def test_a_missing_secret_is_named_and_the_code_does_not_run(shop: Workshop) -> 
         mine=a_class('def run(self):\n    self.register_file(name="a", size=1)'),
     )
     (error,) = errors_of(shop.run())
-    assert "[work.secrets] one: the environment variable NOT_SET_1 is not set" in error
+    assert error.startswith("work: secrets.one: the environment variable NOT_SET_1 is not set; secrets.two: ")
     assert "NOT_SET_2" in error
     assert shop.ledger.registrations() == []
 
