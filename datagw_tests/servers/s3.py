@@ -23,6 +23,7 @@ class S3Server:
     """A server that keeps its objects below `folder`. As a context manager it is started at entry, killed at exit."""
 
     name: str
+    ca_file: str | None = None
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -93,6 +94,7 @@ class S3Server:
             region_name="us-east-1",
             aws_access_key_id=KEY,
             aws_secret_access_key=SECRET,
+            verify=self.ca_file,
             config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=20),
         )
 

@@ -7,6 +7,7 @@ Credentials and region come as AWS's own tools find them (settings, environment,
 # pyright: reportMissingTypeStubs=false
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,9 @@ class Account:
             import botocore.session
         except ImportError:
             raise ConfigError("a gateway of type s3 needs libraries: pip install 'datagw[s3]'") from None
+        loud = logging.getLogger("botocore")
+        if loud.level == logging.NOTSET:
+            loud.setLevel(logging.INFO)  # at DEBUG it tells headers, and the session token is one
         found: Any = botocore.session.Session(profile=self.profile)
         found.register_component("data_loader", _loader())
         try:
@@ -88,6 +92,10 @@ class Account:
         from botocore import UNSIGNED
         from botocore.config import Config
 
+        if self.insecure:
+            import urllib3
+
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # once for each request
         config = Config(
             signature_version=UNSIGNED if self.anonymous else "s3v4",
             connect_timeout=self.timeout,

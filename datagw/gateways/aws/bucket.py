@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from datagw.errors import Changed, Rejected, Unavailable, Unsupported
+from datagw.errors import Changed, Denied, Rejected, Unavailable, Unsupported
 from datagw.gateways.aws import refusals
 from datagw.gateways.aws.account import Account
 from datagw.gateways.aws.body import Body
@@ -83,7 +83,11 @@ class Bucket:
                 self.client.close()
                 self.client = self.account.client(self._session, region)
                 self._list_one(prefix)
-            elif ours is None or refusals.code_of(error) != (403, "AccessDenied"):
+            elif (
+                not isinstance(ours, Denied)
+                or refusals.code_of(error) != (403, "AccessDenied")
+                or refusals.is_of_the_role(error)
+            ):
                 raise
 
     def _list_one(self, prefix: str) -> bool:

@@ -111,6 +111,11 @@ def region_of(error: BaseException) -> str | None:
     return found or answer.get("Error", {}).get("Region")
 
 
+def is_of_the_role(error: BaseException) -> bool:
+    """Whether it was STS that refused, when a role was to be taken on."""
+    return getattr(error, "operation_name", "") == "AssumeRole"
+
+
 def is_throttling(error: BaseException) -> bool:
     """Whether obstore was told by the store itself to ask later."""
     found = _STATUS.search(str(error))
@@ -142,6 +147,8 @@ def of_client(error: BaseException) -> GatewayError | None:
         answer = _answer(error)
         details: dict[str, Any] = answer.get("ResponseMetadata", {})
         found: dict[str, Any] = answer.get("Error", {})
+        if is_of_the_role(error):
+            return Denied(f"the role cannot be taken on: {found.get('Message') or found.get('Code')}")
         return refusal(
             int(details.get("HTTPStatusCode", 0)),
             str(found.get("Code", "")),
