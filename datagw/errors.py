@@ -4,6 +4,7 @@
     ├── ConfigError            the job file is wrong; found when it is loaded, all errors at once
     ├── LedgerError            the ledger cannot be used as it is
     ├── LeaseLost              another run has taken over; this one must not touch anything more
+    ├── NotPublished           a call of the library left something unpublished, and its caller wants to have it raised
     ├── Aborted                somebody asked for the end: Ctrl-C, SIGTERM, Terminate, `should_abort`
     └── GatewayError           a place answered otherwise than hoped
         ├── NotFound           nothing stands at this path
@@ -40,6 +41,14 @@ class LedgerError(DatagwError):
 
 class LeaseLost(DatagwError):
     """The lease of this run has gone to another owner."""
+
+
+class NotPublished(DatagwError):
+    """Files or days that were asked for and are not published; `problems` holds one line for each."""
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
 
 
 class Aborted(DatagwError):
