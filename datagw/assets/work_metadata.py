@@ -47,7 +47,7 @@ def of_work(job: Job, result: CopyResult | None, report: Report, payload: object
 
     `files` and `bytes` are those of the source; of a job without one, those that it told of or else published.
     """
-    found = {name: plain_value(value) for name, value in report.metadata.items()}
+    found = {name: plain_value(value) for name, value in _reported(job, report).items()}
     ours: dict[str, Any] = {
         **_counts(job, result, report),
         "failed": sum(one.error is not None for one in report.registered),
@@ -111,7 +111,33 @@ def plain_value(value: object) -> Any:
         return link(value)
     if value is None:
         return MetadataValue.null()
+    if (table := _as_table(value)) is not None:
+        return table
     return MetadataValue.json(cast("dict[str, Any]", value))
+
+
+def _reported(job: Job, report: Report) -> dict[str, object]:
+    """What a program reported; of one that was started for a single file, without the name of that file."""
+    command = None if job.work is None else job.work.command
+    if command is None or command.per != "file" or not job.watches:
+        return report.metadata
+    found: dict[str, object] = {}
+    for name, value in report.metadata.items():
+        by_file = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+        found[name] = next(iter(by_file.values())) if len(by_file) == 1 else value
+    return found
+
+
+def _as_table(value: object) -> MetadataValue | None:
+    """A list of flat objects as a table; None where it is none."""
+    rows = cast("list[object]", value) if isinstance(value, list) else []
+    flat = [cast("dict[str, Any]", row) for row in rows if isinstance(row, dict)]
+    cells = [cell for row in flat for cell in row.values()]
+    if not rows or len(flat) < len(rows) or not all(isinstance(one, str | int | float | None) for one in cells):
+        return None
+    names = [*dict.fromkeys(name for row in flat for name in row)]
+    records = [TableRecord({name: row.get(name) for name in names}) for row in flat[:_MOST_ROWS]]
+    return MetadataValue.table(records, TableSchema(columns=[TableColumn(name) for name in names]))
 
 
 def _counts(job: Job, result: CopyResult | None, report: Report) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 
 from datagw.assets.running import run_job
+from datagw.assets.work_metadata import plain_value
 from datagw.definitions import definitions_of
 from datagw_tests.assets.conftest import Place, statuses
 
@@ -256,6 +257,24 @@ def dated(place: Place) -> Place:
     (place.folder / "inbox").mkdir()
     place.write(DATED)
     return place
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (3, int),
+        (True, bool),
+        ("text", dg.TextMetadataValue),
+        ("https://example.org/", dg.UrlMetadataValue),
+        (None, dg.NullMetadataValue),
+        ({"a": 1}, dg.JsonMetadataValue),
+        ([1, 2], dg.JsonMetadataValue),
+        ([{"check": "rows", "passed": True}, {"check": "x", "file": None}], dg.TableMetadataValue),
+        ([{"nested": {}}], dg.JsonMetadataValue),
+    ],
+)
+def test_what_code_reports_is_shown_as_what_it_is(value, kind):
+    assert type(plain_value(value)) is kind
 
 
 def test_days_of_own_code_stand_alone_and_a_click_runs_one_again(dated, instance):
