@@ -54,6 +54,7 @@ class RequestWork(CopyWork):
             if not uploads:
                 break
         notes.forget({intent.part for final, intent in intents.items() if by_final[final].source.path in self.done})
+        self._forget_refused({by_final[final].source.path: intent for final, intent in intents.items()})
         self.seconds += time.monotonic() - begin
 
     def _known(self, staged: Sequence[StagedFile]) -> dict[str, str]:
@@ -101,6 +102,13 @@ class RequestWork(CopyWork):
                 self.failed(by_final[sent.upload.final].source.path, proof)
         self._write_down(taken, by_final, intents)
         return again
+
+    def _forget_refused(self, intents: dict[str, Intent]) -> None:
+        """Of these intents, by source, those whose file is sure not to stand there; else the next run has to look."""
+        refused = {failure.source for failure in self.failures if not failure.unanswered} | self.late.keys()
+        over = [intent for path, intent in intents.items() if path in refused]
+        if over:
+            self.world.ledger.forget_intents(self.lease, over)
 
     def _write_down(
         self, taken: Sequence[tuple[Sent, str]], by_final: dict[str, Action], intents: dict[str, Intent]

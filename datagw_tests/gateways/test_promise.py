@@ -50,6 +50,14 @@ class TestShelfThatDoesNotCheck(TestShelf):
     checks: ClassVar[bool] = False
 
 
+class TestShelfOnThreeConnections(TestShelf):
+    """The same where several connections share the work."""
+
+    @pytest.fixture
+    def gateway(self, place: Place) -> Gateway:
+        return place.gateway.model_copy(update={"connections": 3}).using(retries=QUICK)
+
+
 class TestLocal(Promise):
     @pytest.fixture
     def place(self, tmp_path: Path) -> Place:

@@ -65,6 +65,7 @@ def test_a_file_that_is_refused_is_moved_away_with_the_reason_and_no_probe_is_ha
     assert inbox.here("done") == {"a.csv": b"1"}
     assert inbox.here("failed").keys() == {BAD, f"{BAD}.error.txt"}
     assert b"makes no sense" in inbox.here("failed")[f"{BAD}.error.txt"]
+    assert not inbox.plan().due, "what was refused leaves nothing to be put in order"
     assert inbox.here() == {}
 
 
