@@ -38,8 +38,10 @@ class Places:
             return f"local:{where}{folder}"
         if not isinstance(where, str) or not where:
             raise ValueError(f'a place is a path, an address, or gateway / "path"; not {where!r}')
-        if re.match(r"(local:|https?://)", where) or ":" not in where.partition("/")[0]:
-            return where if re.match(r"(local:|https?://)", where) else f"local:{where}"
+        if where.startswith("local:") or re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", where):
+            return where
+        if ":" not in where.partition("/")[0]:
+            return f"local:{where}"
         raise ValueError(f'{where!r} names no gateway that there is here: write gateway / "path", or "./{where}"')
 
     def _name(self, gateway: Gateway, called: str) -> str:

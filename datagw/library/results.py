@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from datagw.errors import NotPublished
-from datagw.ledger.rows import Receipt
-from datagw.publishing.results import CopyResult, DayResult, FileFailure
+
+if TYPE_CHECKING:
+    from datagw.ledger.rows import Receipt
+    from datagw.publishing.results import CopyResult, DayResult, FileFailure
 
 _FIRST = 3
 
@@ -89,6 +91,8 @@ def result_of(
 
 
 def _failures(day: DayResult) -> Iterator[FileFailure]:
+    from datagw.publishing.results import FileFailure
+
     yield from day.failures
     if day.error is not None and not day.failures:
         yield FileFailure("", "", f"{day.label}: {day.error}" if day.day else day.error)

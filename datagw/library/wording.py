@@ -159,5 +159,5 @@ def _undeclared(table: object) -> dict[str, Gateway]:
 
 
 def _told(problem: Problem, name: str) -> str:
-    key = problem.where.removeprefix(name).lstrip(".") or "source"
+    key = problem.where.removeprefix(name).lstrip(".").removesuffix(".at") or "source"
     return f"{key}: {problem.message}" + (f"; {problem.hint}" if problem.hint else "")
