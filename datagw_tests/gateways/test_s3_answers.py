@@ -291,6 +291,16 @@ def test_an_empty_answer_to_a_look_is_an_absence_only_if_the_bucket_stands(gatew
     assert isinstance(gateway.stat_many(["f", "g"])[1], NotFound)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("a.csv", "text/csv"), ("a.csv.gz", "application/gzip"), ("a.jl.xz", "application/x-xz"), ("README", None)],
+)
+def test_the_store_is_told_what_a_name_says_of_the_content(gateway, store, name, told):
+    gateway.put(b"x", name)
+    (put,) = (asked for asked in store.asked if asked.method == "PUT")
+    assert put.headers.get("content-type") == told
+
+
 def test_what_was_put_is_what_was_hashed(gateway, store, tmp_path: Path):
     sent = published(gateway, MIDDLING)
     assert sent.sha256 == hashlib.sha256(MIDDLING).hexdigest()

@@ -205,6 +205,12 @@ class InParts:
             yield number, blocks
 
     def _send_one(self, number: int, blocks: list[Block], stop: threading.Event) -> Part:
+        try:
+            return self._sent(number, blocks, stop)
+        finally:
+            blocks.clear()  # whoever still holds the list holds no part of the file
+
+    def _sent(self, number: int, blocks: list[Block], stop: threading.Event) -> Part:
         digest = self._hash()
         for block in blocks:
             digest.update(block)

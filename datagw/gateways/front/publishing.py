@@ -31,9 +31,10 @@ def _publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
     """An outage that is raised concerns the place, and all that are left; one that is told of a file, that file."""
     live = gateway.live
     todo: dict[str, Upload] = {}
+    makes_folders = gateway.can("mkdir")
     for upload in uploads:
         try:
-            if gateway.can("mkdir"):
+            if makes_folders:
                 gateway.mkdir(parent(upload.final))
         except GatewayError as error:
             yield Sent(upload, error=error)

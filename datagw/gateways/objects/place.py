@@ -6,6 +6,7 @@ import contextlib
 import mimetypes
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import ClassVar
 
 from pydantic import Field, PrivateAttr
@@ -180,7 +181,7 @@ class Objects(Gateway):
         key = key_of(self.root, reading.final)
         mtime = reading.mtime_ns
         facts = Facts(
-            mimetypes.guess_type(reading.final)[0],
+            content_type(reading.final),
             self.metadata if mtime is None else {**self.metadata, "mtime": seconds(mtime)},
             reading.replace,
         )
@@ -211,6 +212,20 @@ class Objects(Gateway):
         """Nothing is to be done: a folder is there as long as a key begins so."""
         if session.any_below(prefix_of(self.root, folder)):
             raise Rejected("the folder is not empty", path=folder)
+
+
+@cache
+def _types() -> mimetypes.MimeTypes:
+    """Content types by the ends of names: those that Python knows, which are the same on every machine."""
+    return mimetypes.MimeTypes()
+
+
+def content_type(path: str) -> str | None:
+    """What the end of a name tells of its content; of a packed file, how it is packed."""
+    found, packed = _types().guess_type(path)
+    if packed is None:
+        return found
+    return "application/gzip" if packed == "gzip" else f"application/x-{packed}"
 
 
 def _claim(path: str, found: Found) -> RemoteFile:
