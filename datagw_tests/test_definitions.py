@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from datagw.assets.shape import made_by
 from datagw.definitions import definitions_of
 from datagw.jobs import JobFile, load
 from datagw.jobs.state import ledger_url
@@ -112,7 +113,10 @@ def test_a_job_file_that_is_asked_for_and_not_there_is_an_error(tmp_path):
 def test_every_example_loads_and_its_asset_keys_are_those_that_it_names(path: Path):
     jobfile = load(path, {})
     keys = {key.to_user_string() for key in definitions_of(jobfile).resolve_asset_graph().get_all_asset_keys()}
-    wanted = {f"{job.name}/{name}" for job in jobfile.jobs.values() for name in ("source", *(c.name for c in job.to))}
+    wanted = {key.to_user_string() for job in jobfile.jobs.values() for key in made_by(job)}
+    wanted |= {f"{job.name}/source" for job in jobfile.jobs.values() if job.watches}
+    lists = [job for job in jobfile.jobs.values() if job.source.items is not None]
+    wanted |= {"/".join([*key.path[:-1], "source"]) for job in lists for key in made_by(job)}
     assert keys == wanted | {f"{name}/broken" for name in jobfile.broken}
 
 
@@ -218,4 +222,81 @@ def test_five_hundred_jobs_are_defined_within_a_second_of_cpu(tmp_path):
     defs.get_repository_def()
     spent = time.process_time() - started
     assert len(defs.sensors) == 501  # with the janitor
+    assert spent < 2.0, f"{spent:.2f} s"
+
+
+OWN_CODE = """
+[pipe]
+backend = "nowhere.to.be.found:Pipe"
+after   = ["readings", "wrong"]
+when    = "15 2 * * *"
+description = "What follows from it"
+
+[graph]
+when  = "daily"
+start = 2026-01-01
+after = "readings"
+[graph.nodes]
+a = { run = "nowhere:a" }
+b = { run = "nowhere:b", after = "a" }
+c = { run = "nowhere:c", after = "a" }
+d = { run = "nowhere:d", after = ["b", "c"] }
+
+[script]
+source = "local:in/*.csv"
+when   = "new files"
+after  = "graph"
+run    = ["./nowhere", "{file}", "{out}"]
+to     = "institute:out/"
+
+[wrong]
+source = "nowhere:x"
+"""
+
+
+def test_own_code_stands_in_the_lineage_of_all_jobs(tmp_path):
+    defs = definitions_of(write(tmp_path, GATEWAY + JOB + OWN_CODE))
+    dg.Definitions.validate_loadable(defs)
+    graph = defs.resolve_asset_graph()
+    parents = {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
+        if key.path[0] in ("pipe", "graph", "script")
+    }
+    readings = {"readings/institute", "readings/archive"}
+    assert parents == {
+        "pipe/work": {*readings, "wrong/broken"},
+        "graph/a": readings,
+        "graph/b": {"graph/a"},
+        "graph/c": {"graph/a"},
+        "graph/d": {"graph/b", "graph/c"},
+        "script/source": set(),
+        "script/work": {"script/source", "graph/d"},
+        "script/institute": {"script/work"},
+    }
+    code = graph.get(dg.AssetKey(["pipe", "work"]))
+    assert code.kinds == {"python"}
+    assert code.description == "Code of `pipe`: `nowhere.to.be.found:Pipe`\n\nWhat follows from it"
+    assert graph.get(dg.AssetKey(["script", "work"])).kinds == {"shell"}
+    assert sorted(sensor.name for sensor in defs.sensors) == [
+        *("datagw_janitor", "graph_due", "pipe_due", "readings_due", "script_due")
+    ]
+
+
+def test_nothing_of_own_code_is_imported_when_definitions_load(tmp_path):
+    (tmp_path / "trap.py").write_text("raise SystemExit('imported')", encoding="utf-8")
+    write(tmp_path, '[a]\nbackend = "trap:Pipe"\n[b.nodes]\nx = { run = "trap:x" }\n[c]\nrun = ["./trap.py"]\n')
+    found = loaded(tmp_path)
+    assert found["keys"] == ["a/work", "b/x", "c/work"]
+    assert found["seen"] == []
+
+
+def test_five_hundred_jobs_of_own_code_are_defined_within_a_second_of_cpu(tmp_path):
+    text = "".join(f'[j{n}]\nbackend = "m:C"\nwhen = "change"\nafter = "readings"\n' for n in range(500))
+    jobfile = write(tmp_path, GATEWAY + JOB + text)
+    started = time.process_time()
+    defs = definitions_of(jobfile)
+    defs.get_repository_def()
+    spent = time.process_time() - started
+    assert len(defs.sensors) == 502
     assert spent < 2.0, f"{spent:.2f} s"
