@@ -91,16 +91,24 @@ class RequestWork(CopyWork):
             if not self.gateway.shows or len(taken) >= _AT_ONCE or now - since > _SECONDS:
                 self._write_down(taken, by_final, intents)
                 taken, since = [], now
+        self._write_down(taken, by_final, intents)
+        return self._compare(doubtful, by_final, intents, last=last)
+
+    def _compare(
+        self, doubtful: Sequence[Sent], by_final: dict[str, Action], intents: dict[str, Intent], *, last: bool
+    ) -> list[Upload]:
+        """What the place itself has not proven is compared with what was sent."""
+        equal: list[tuple[Sent, str]] = []
         again: list[Upload] = []
         for sent, proof in zip(doubtful, self.gateway.verify(doubtful, self.copy.verify), strict=True):
             if isinstance(proof, str):
-                taken.append((sent, proof))
+                equal.append((sent, proof))
             elif isinstance(proof, Unavailable) and not last:
                 self.world.log.warning("%s; sent once more", proof)
                 again.append(replace(sent.upload, note=None))
             else:
                 self.failed(by_final[sent.upload.final].source.path, proof)
-        self._write_down(taken, by_final, intents)
+        self._write_down(equal, by_final, intents)
         return again
 
     def _forget_refused(self, intents: dict[str, Intent]) -> None:
