@@ -198,7 +198,7 @@ print(desk.start("a"))
 """
 
 
-@pytest.mark.parametrize("group", [False, True], ids=["alone", "with its group"])
+@pytest.mark.parametrize("group", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["alone", "with its group"])
 def test_nothing_runs_any_more_once_datagw_is_killed(tmp_path: Path, group: bool):
     one = desk(tmp_path, '["./family.py"]')
     (tmp_path / "keys").write_text(one.keys)

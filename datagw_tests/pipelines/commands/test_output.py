@@ -98,7 +98,7 @@ def test_lines_reach_the_log_while_the_program_runs(tmp_path: Path):
     assert isinstance(desk.start("a", should_abort=hear)["a"], Published)
 
 
-@pytest.mark.parametrize("stream", ["out", "err"])
+@pytest.mark.parametrize("stream", ["out", pytest.param("err", marks=pytest.mark.slow)])
 def test_output_without_end_needs_no_memory(tmp_path: Path, stream: str):
     desk = Desk(tmp_path, 'source = "local:in/*"\nwhen = "new files"\nrun = ["./script.py"]')
     desk.script(f"import sys\nfor n in range(100): sys.std{stream}.buffer.write(b'z' * 1_000_000 + b'\\n' * (n % 2))")
