@@ -18,6 +18,7 @@ Event = dict[str, Any]
 
 OWN_WORDS = ("job", "run", "day", "node", "payload", "results", "item", "number")
 """What an event says of the run itself; nothing that a function returns takes their place."""
+_HANDED_ON = (*OWN_WORDS, "files", "file")
 
 
 def function_of(reference: str, base: Path) -> Function:
@@ -72,13 +73,13 @@ def _arguments(function: Function, event: Event, tools: Tools) -> tuple[list[obj
 
 
 def object_of(returned: object, given: Event) -> dict[str, Any]:
-    """What a function returned as the event of the next ones, without what it was given and handed on as it was."""
+    """What a function returned, as the event of the next ones: without the run's own words, handed on as they were."""
     found = cast("Mapping[object, object]", returned)
     new: dict[str, Any] = {}
     for key, value in found.items():
         if not isinstance(key, str):
             raise TypeError(f"returned the key {key!r}: the keys of an event are texts")
-        if not (key in given and (value is given[key] or _equal(value, given[key]))):
+        if not (key in _HANDED_ON and key in given and value == given[key]):
             new[key] = value
     return new
 
@@ -107,13 +108,6 @@ def spooled(returned: object, spool: Spool, told: Callable[[int, str], None]) ->
         spool.add(line)
         told(number, line)
     return spool.done()
-
-
-def _equal(one: object, other: object) -> bool:
-    try:
-        return bool(one == other)
-    except Exception:  # noqa: BLE001 - arrays and the like, which will not be JSON either
-        return False
 
 
 def _name(function: Function) -> str:
