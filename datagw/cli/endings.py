@@ -20,17 +20,22 @@ from datagw.cli.logs import start_log
 from datagw.errors import Aborted, ConfigError, DatagwError, printable
 
 if TYPE_CHECKING:
+    from datagw.pipelines.report import Report
     from datagw.publishing.results import DayResult
 
 DONE, FAILED, WRONG, PARTLY, INTERRUPTED = 0, 1, 2, 3, 130
 
 
-def of_results(results: Iterable[DayResult]) -> int:
-    """The code of a run that went to its end. A day that is unfinished or waiting has not failed."""
+def of_results(results: Iterable[DayResult], reports: Iterable[Report] = ()) -> int:
+    """The code of a run that went to its end; `reports` are those of own code, which may have done a part.
+
+    A day that is unfinished or waiting has not failed.
+    """
     days = list(results)
     if not any(day.state == "failed" or day.error or day.failures for day in days):
         return DONE
-    return PARTLY if any(day.published_something for day in days) else FAILED
+    done = any(day.published_something for day in days) or any(report.did_something for report in reports)
+    return PARTLY if done else FAILED
 
 
 def ended(command: click.Command, arguments: Sequence[str]) -> int:
