@@ -92,11 +92,13 @@ def empty(folder: Path) -> None:
 
 def _remove(folder: Path) -> None:
     """Removes a folder, also where own code has taken rights from what is in it."""
-
-    def allow(function: Callable[[str], object], path: str, _error: object) -> None:
-        os.chmod(os.path.dirname(path), 0o700)
-        os.chmod(path, 0o700)
-        function(path)
-
-    if folder.exists():
-        shutil.rmtree(folder, onerror=allow)
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        for inner, folders, _ in os.walk(folder):
+            for path in (os.path.join(inner, name) for name in folders):
+                if not os.path.islink(path):
+                    os.chmod(path, 0o700)
+        shutil.rmtree(folder)
