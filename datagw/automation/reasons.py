@@ -41,7 +41,7 @@ def why_not(
     found = [part for part in held if part] or ["nothing due"]
     found += _waiting(plans) if not job.dated else _waiting_days(plans)
     if job.dated:
-        found.append(_looked_at(plans, total, missing))
+        found.append(_looked_at(plans, total, missing) + ("" if total else f": `datagw plan {job.name}` says why"))
     text = printable("; ".join(found))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 

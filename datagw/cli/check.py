@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from datagw.cli.endings import DONE, FAILED, WRONG
-from datagw.cli.opening import job_file, right_jobs
+from datagw.cli.opening import job_file, open_ledger, right_jobs
 from datagw.cli.own_code import code_problems, secret_problems
 from datagw.cli.printing import print_json, print_line
 from datagw.cli.settings import Command, Settings, pass_settings
@@ -20,6 +21,7 @@ from datagw.errors import GatewayError, NotFound, printable
 if TYPE_CHECKING:
     from datagw.gateways.base import Gateway
     from datagw.jobs import Job, JobFile
+    from datagw.ledger import Receipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def command(settings: Settings, connect: bool) -> int:
     code = [*code_problems(file)]
     declared = sorted({*file.gateways} - {"https", "http"})  # web addresses are looked at as the sources that they are
     reached = [try_gateway(file, name) for name in declared] if connect else []
-    early, unknown = days_before_start(file) if connect else ({}, {})
+    sources = look_at_sources(file) if connect else Sources()
     if settings.json:
         print_json(
             {
@@ -55,18 +57,20 @@ def command(settings: Settings, connect: bool) -> int:
                 "secrets": [asdict(problem) for problem in secrets],
                 "code": [asdict(problem) for problem in code],
                 "gateways": [asdict(one) for one in reached],
-                "before_start": {job: [day.isoformat() for day in days] for job, days in early.items()},
-                "sources": unknown,
+                "before_start": {job: [day.isoformat() for day in days] for job, days in sources.early.items()},
+                "sources": sources.unknown,
+                "unmatched": sources.unmatched,
             }
         )
     else:
         for problem in (*file.problems, *secrets, *code):
             print_line(str(problem))
-        _print_reached(reached, early, unknown)
+        _print_reached(reached)
+        _print_sources(sources)
         _print_count(file, len(file.problems) + len(secrets) + len(code))
     if file.problems or secrets or code:
         return WRONG
-    return FAILED if unknown or any(one.error is not None for one in reached) else DONE
+    return FAILED if sources.unknown or any(one.error is not None for one in reached) else DONE
 
 
 def try_gateway(file: JobFile, name: str) -> Reached:
@@ -89,15 +93,33 @@ def try_gateway(file: JobFile, name: str) -> Reached:
     return Reached(name, tuple(writes))
 
 
-def days_before_start(file: JobFile) -> tuple[dict[str, list[date]], dict[str, str]]:
-    """For each job with a `start` the days at its source that lie before it; and each source that is not there."""
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the sources of jobs show, by job: the days before a `start`, why one is not there, why nothing matches."""
+
+    early: dict[str, list[date]] = field(default_factory=dict[str, list[date]])
+    unknown: dict[str, str] = field(default_factory=dict[str, str])
+    unmatched: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def look_at_sources(file: JobFile) -> Sources:
+    """Looks at the source of each job."""
+    from datagw.jobs.state import ledger_exists
+
+    if not ledger_exists(file):
+        return _sources(file, lambda _job: iter(()))
+    with open_ledger(file) as ledger:
+        return _sources(file, ledger.receipts)
+
+
+def _sources(file: JobFile, receipts: Callable[[str], Iterator[Receipt]]) -> Sources:
     from datagw.gateways.front.retries import RetryPolicy
     from datagw.publishing.days import found_days
     from datagw.publishing.listed import watched
     from datagw.publishing.looking import require_root
+    from datagw.publishing.unmatched import nothing_matches
 
-    early: dict[str, list[date]] = {}
-    unknown: dict[str, str] = {}
+    found = Sources()
     for job in right_jobs(file):
         if not job.watches:
             continue
@@ -111,10 +133,13 @@ def days_before_start(file: JobFile) -> tuple[dict[str, list[date]], dict[str, s
                     gateway.stat(path)
                 if isinstance(job.start, date) and job.dated:
                     start = job.start
-                    early[job.name] = [day for day in found_days(job, gateway) if day < start]
+                    if early := [day for day in found_days(job, gateway) if day < start]:
+                        found.early[job.name] = early
+                if (note := nothing_matches(job, gateway, receipts(job.name))) is not None:
+                    found.unmatched[job.name] = note
         except GatewayError as error:
-            unknown[job.name] = str(error)
-    return {name: days for name, days in early.items() if days}, unknown
+            found.unknown[job.name] = str(error)
+    return found
 
 
 def _written_to(file: JobFile, gateway: str) -> list[str]:
@@ -148,7 +173,7 @@ def _deepest(gateway: Gateway, folder: str) -> str:
     return folder
 
 
-def _print_reached(reached: list[Reached], early: dict[str, list[date]], unknown: dict[str, str]) -> None:
+def _print_reached(reached: list[Reached]) -> None:
     by_error = defaultdict[bool, list[Reached]](list)
     for one in reached:
         by_error[one.error is not None].append(one)
@@ -161,9 +186,14 @@ def _print_reached(reached: list[Reached], early: dict[str, list[date]], unknown
         print_line(printable(f"{one.gateway}: {what}"))
     for one in by_error[True]:
         print_line(printable(f"{one.gateway}: not usable: {one.error}"))
-    for job, error in unknown.items():
+
+
+def _print_sources(sources: Sources) -> None:
+    for job, error in sources.unknown.items():
         print_line(printable(f"{job}: its source cannot be seen: {error}"))
-    for job, days in early.items():
+    for job, note in sources.unmatched.items():
+        print_line(f"{job}: {note}")
+    for job, days in sources.early.items():
         span = f"{days[0]} to {days[-1]}" if len(days) > 1 else str(days[0])
         print_line(f"{job}: {days_of(len(days))} before its start, left alone: {span}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -51,17 +51,20 @@ def command(settings: Settings, job: str | None, everything: bool, out: str | No
     """
     from datagw.publishing import due
     from datagw.publishing.patience import outlook
+    from datagw.publishing.unmatched import unmatched
 
     file = job_file(settings)
     jobs = right_jobs(file) if job is None else [job_of(file, job)]
     code = WRONG if tell_errors(file) and job is None else DONE
     plans: list[DayPlan] = []
+    notes: dict[str, str] = {}
     with open_world(file) as world:
         for one in jobs:
             try:
                 around = world_for(file, one, world)
                 found = [noted(plan, outlook(one, plan, around)) for plan in due(one, around)]
                 early = before_start(one, around)
+                note = unmatched(one, around, found)
             except GatewayError as error:
                 if job is not None:
                     raise
@@ -69,9 +72,10 @@ def command(settings: Settings, job: str | None, everything: bool, out: str | No
                 code = FAILED
                 continue
             plans += found
+            notes.update({} if note is None else {one.name: note})
             if not settings.json:
-                print_plans(file, one.name, found, everything=everything, early=early)
-    show_document(plans, to_stdout=settings.json, out=out)
+                print_plans(file, one.name, found, everything=everything, early=early, note=note)
+    show_document(plans, notes, to_stdout=settings.json, out=out)
     return code
 
 
@@ -80,14 +84,17 @@ def noted(plan: DayPlan, note: str | None) -> DayPlan:
     return plan if note is None else replace(plan, notes=(*plan.notes, note))
 
 
-def show_document(plans: Sequence[DayPlan], *, to_stdout: bool, out: str | None = None) -> None:
-    """The plans as JSON: on stdout, in a file, both or nowhere."""
+def show_document(
+    plans: Sequence[DayPlan], notes: Mapping[str, str], *, to_stdout: bool, out: str | None = None
+) -> None:
+    """The plans, and what is to be said of whole jobs, as JSON: on stdout, in a file, both or nowhere."""
+    document = document_of(plans) | ({"notes": dict(notes)} if notes else {})
     if to_stdout:
-        print_json(document_of(plans))
+        print_json(document)
     if out is not None:
         try:
             with open(out, "w", encoding="ascii") as file:
-                file.write(json.dumps(document_of(plans), indent=2) + "\n")
+                file.write(json.dumps(document, indent=2) + "\n")
         except OSError as error:
             raise click.FileError(out, error.strerror) from error
 
@@ -109,7 +116,13 @@ def document_of(plans: Sequence[DayPlan]) -> dict[str, Any]:
 
 
 def print_plans(
-    file: JobFile, job: str, plans: Sequence[DayPlan], *, everything: bool = False, early: Sequence[date] = ()
+    file: JobFile,
+    job: str,
+    plans: Sequence[DayPlan],
+    *,
+    everything: bool = False,
+    early: Sequence[date] = (),
+    note: str | None = None,
 ) -> None:
     """The counts of one job, then the files by what is to be done with them."""
     states = Counter(plan.state for plan in plans)
@@ -119,11 +132,13 @@ def print_plans(
     else:
         counted = ", ".join(states)
     print_line(f"{job}: {counted or 'no day is over that has files'}")
+    if note is not None:
+        print_line(f"  {note}")
     if early:
         print_line(f"  before its start, and left alone: {_range(early)}")
     for plan in plans:
-        for note in plan.notes:
-            print_line(printable(f"  {plan.label}: {note}" if dated else f"  {note}"))
+        for text in plan.notes:
+            print_line(printable(f"  {plan.label}: {text}" if dated else f"  {text}"))
     if (one := file.jobs.get(job)) is not None and one.work is not None:
         _print_handed_over(one, plans, everything=everything)
         plans = [replace(plan, actions=tuple(a for a in plan.actions if a.kind != "send")) for plan in plans]

@@ -117,12 +117,15 @@ def _refusal(file: JobFile, job: Job, day: date, found: Found) -> str | None:
     if found.not_over:
         return f"{job.name}: {day} is not over: it may be sent from {job.over_at(day):%Y-%m-%d %H:%M} UTC on"
     if found.missing:
-        return f"{job.name}: {day} is missing: there is nothing of that day at {source_of(file, job)}"
+        why = f"; {found.note}" if found.note is not None else ""
+        return f"{job.name}: {day} is missing: there is nothing of that day at {source_of(file, job)}{why}"
     return None
 
 
 def _report(job: Job, found: Found) -> None:
     """One line each on the days that were asked for and are not worked on."""
+    if found.note is not None:
+        _log.warning("%s: %s", job.name, found.note)
     for days, what in ((found.missing, "missing"), (found.not_over, "not over yet")):
         if days:
             listed = ", ".join(map(str, days[:10])) + (", …" if len(days) > 10 else "")
@@ -136,11 +139,11 @@ def _show_plan(settings: Settings, file: JobFile, job: Job, found: Found) -> int
     from datagw.cli.plan import print_plans, show_document
 
     if settings.json:
-        show_document(found.plans, to_stdout=True)
+        show_document(found.plans, {} if found.note is None else {job.name: found.note}, to_stdout=True)
         return DONE
     with open_world(file) as world:
         early = before_start(job, world_for(file, job, world))
-    print_plans(file, job.name, found.plans, early=early)
+    print_plans(file, job.name, found.plans, early=early, note=found.note)
     return DONE
 
 
@@ -171,4 +174,4 @@ def _run(
         results.print_document(job, outcome.results, found.missing, found.not_over, outcome.run_ids, outcome.reports)
     else:
         results.print_summary(file, job, outcome.results, outcome.reports)
-    return of_results(outcome.results)
+    return of_results(outcome.results, outcome.reports.values())

@@ -110,11 +110,12 @@ class _Call:
         found = self.look()
         self._tell(found)
         begun = datetime.now(UTC)
+        of_all = () if found.note is None else (found.note,)
         told: dict[str, Any] = {
             "missing": tuple(found.missing),
             "not_over": tuple(found.not_over),
             "one_day": self.asked.one is not None,
-            "notes": tuple(dict.fromkeys(note for plan in found.plans for note in plan.notes)),
+            "notes": tuple(dict.fromkeys(note for plan in found.plans for note in plan.notes)) + of_all,
         }
         wanted = found.wanted(resend=resend)
         if not wanted:
@@ -128,6 +129,8 @@ class _Call:
         return result_of(job.name, results, run=world.run, receipts=tuple(mine), **told)
 
     def _tell(self, found: Found) -> None:
+        if found.note is not None:
+            self.world.log.warning("%s: %s", self.job.name, found.note)
         for days, what in ((found.missing, "missing"), (found.not_over, "not over yet")):
             if days:
                 self.world.log.warning("%s: %d of the days are %s: %s", self.job.name, len(days), what, days[0])

@@ -10,6 +10,7 @@ from datagw.jobs import Job
 from datagw.publishing.days import days_at_source, first_day
 from datagw.publishing.engine import due
 from datagw.publishing.plans import DayPlan
+from datagw.publishing.unmatched import unmatched
 from datagw.publishing.world import World
 
 
@@ -49,6 +50,8 @@ class Found:
     plans: Sequence[DayPlan]
     missing: Sequence[date] = ()
     not_over: Sequence[date] = ()
+    note: str | None = None
+    """What stands at the source instead, where its pattern matches nothing that is there."""
 
     def wanted(self, *, resend: bool = False) -> list[date | None]:
         """The days that a run is to work on: those that are due, and with `resend` those that were done."""
@@ -58,7 +61,8 @@ class Found:
 def look(job: Job, world: World, asked: Asked) -> Found:
     """Plans what was asked for, or whatever is due; changes nothing. Days of which nobody knows are not planned."""
     if not asked.any:
-        return Found(due(job, world))
+        plans = due(job, world)
+        return Found(plans, note=unmatched(job, world, plans))
     now = world.now()
     days = asked.days(job, now, None if asked.first or asked.some else first_day(job, world))
     over = [day for day in days if job.is_over(day, now)]
@@ -67,4 +71,5 @@ def look(job: Job, world: World, asked: Asked) -> Found:
     plans = due(job, world, days=wanted) if wanted else []
     missing = {*over} - known | {plan.day for plan in plans if plan.day and plan.state == "missing"}
     plans = [plan for plan in plans if plan.state != "missing"]
-    return Found(plans, sorted(missing), [day for day in days if day not in {*over}])
+    not_over = [day for day in days if day not in {*over}]
+    return Found(plans, sorted(missing), not_over, unmatched(job, world, plans) if missing else None)

@@ -35,7 +35,7 @@ def test_nothing_due_is_a_skip_that_says_how_many_days_were_looked_at(place, tic
 
 
 def test_no_days_at_all_is_a_skip(place, tick):
-    assert skipped(tick()) == "nothing due; 0 days looked at"
+    assert skipped(tick()) == "nothing due; 0 days looked at: `datagw plan readings` says why"
 
 
 def test_today_is_not_asked_for(place, tick):
