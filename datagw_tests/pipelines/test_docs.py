@@ -13,7 +13,10 @@ from datagw.pipelines.calling import OWN_WORDS
 from datagw_tests.pipelines.workshop import Workshop
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "own-code.md").read_text("utf-8")
-FILE = re.compile(r"^`([\w./]+)`[^\n]*:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"^[^\n]*?`([\w.]+(?:/[\w.]+)*\.(?:toml|py))`[^\n]*:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 def section(title: str) -> str:
@@ -24,6 +27,7 @@ def files_of(title: str, shop: Workshop) -> dict[str, str]:
     """The files of a section, written down."""
     found = dict(FILE.findall(section(title)))
     for name, text in found.items():
+        assert (EXAMPLES / ("pipeline" if "class" in title else "functions") / name).read_text() == text
         (shop.folder / name).parent.mkdir(parents=True, exist_ok=True)
         (shop.folder / name).write_text(text)
     return found
