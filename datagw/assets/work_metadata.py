@@ -62,7 +62,7 @@ def of_work(job: Job, result: CopyResult | None, report: Report, payload: object
     if report.delivered:
         ours |= _published(report.delivered)
     if payload is not None:
-        ours["payload"] = MetadataValue.json(payload)  # pyright: ignore[reportArgumentType]
+        ours["payload"] = plain_value(payload)
     if job.watches and result is not None and "table" in (told := of_copy(result)):
         ours["table"] = told["table"]
     return {f"reported/{name}" if name in ours else name: value for name, value in found.items()} | ours
@@ -81,7 +81,7 @@ def of_node(node: NodeResult, nodes: Sequence[NodeResult], payload: object) -> d
         found["output"] = MetadataValue.json(node.output)
     if node.resumed:
         found["resumed"] = True
-    return found if payload is None else found | {"payload": MetadataValue.json(payload)}  # pyright: ignore[reportArgumentType]
+    return found if payload is None else found | {"payload": plain_value(payload)}
 
 
 def shown_payload(job: Job, payload: object) -> object:

@@ -17,15 +17,18 @@ def whole(gateways: Mapping[str, Gateway], name: str | None, path: str) -> str:
 
 
 def at_source(file: JobFile, job: str, path: str) -> str:
-    """A path at the source of a job; as the ledger has it where the job is configured no more."""
+    """A path at the source of a job, `""` if it has none; as the ledger has it where the job is configured no more."""
     found = file.jobs.get(job)
+    if found is not None and not found.watches:
+        return ""
     return whole(file.gateways, None if found is None else found.source.gateway, path)
 
 
 def at_copy(file: JobFile, job: str, copy: str, path: str) -> str:
     """A path at one copy of a job; as the ledger has it where that is configured no more."""
     found = file.jobs.get(job)
-    gateway = next((one.gateway for one in found.to if one.name == copy), None) if found is not None else None
+    copies = (*found.to, *found.published) if found is not None else ()
+    gateway = next((one.gateway for one in copies if one.name == copy), copy)  # own code calls them by their gateway
     return whole(file.gateways, gateway, path)
 
 

@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from datagw.cli.paths import at_copy
 from datagw.cli.printing import print_line, print_table
 from datagw.cli.units import files_of, seconds_of, size_of
 from datagw.errors import printable
 
 if TYPE_CHECKING:
+    from datagw.jobs import Job, JobFile
     from datagw.pipelines.report import Report
     from datagw.publishing.results import CopyResult
 
@@ -19,7 +21,7 @@ _MOST = 20  # rows of each table
 _LONGEST = 200  # characters of a value
 
 
-def print_reports(reports: Mapping[date | None, Report]) -> None:
+def print_reports(file: JobFile, job: Job, reports: Mapping[date | None, Report]) -> None:
     """The functions of a graph, the files that were told of, what was published, and what a program reported."""
     for day, report in reports.items():
         label = "-" if day is None else day.isoformat()
@@ -38,6 +40,7 @@ def print_reports(reports: Mapping[date | None, Report]) -> None:
                     one.error or "",
                 )
                 for one in report.nodes
+                if job.work is not None and job.work.nodes
             ],
         )
         _print(
@@ -54,7 +57,7 @@ def print_reports(reports: Mapping[date | None, Report]) -> None:
             label,
             [("copy", "left"), ("destination", "left"), ("size", "right"), ("verified", "left")],
             [
-                (copy.copy, row.destination, size_of(row.size), row.verification)
+                (copy.copy, at_copy(file, job.name, copy.copy, row.destination), size_of(row.size), row.verification)
                 for result in report.delivered
                 for copy in result.copies.values()
                 for row in copy.rows

@@ -33,6 +33,43 @@ def print_summary(
     file: JobFile, job: Job, days: Sequence[DayResult], reports: Mapping[date | None, Report] | None = None
 ) -> None:
     """A line for each copy of each day, then what failed, then all of it in one line."""
+    if job.work is not None:
+        _print_own_code(file, job, days, reports or {})
+    else:
+        _print_copies(days)
+    failed = [
+        (day.label, "" if job.work else failure.copy, at_source(file, job.name, failure.source), failure.error)
+        for day in days
+        for failure in day.failures
+    ]
+    failed += [(day.label, "", "", day.error) for day in days if day.error]
+    if failed:
+        print_line(f"failed: {files_of(len(failed))}" if all(row[2] for row in failed) else "failed:")
+        columns = [name for name in ("day", "copy", "file", "error") if name in _columns_of_failures(job)]
+        shown = [
+            [cell for cell, name in zip(row, ("day", "copy", "file", "error"), strict=True) if name in columns]
+            for row in failed
+        ]
+        print_table([(name, "left") for name in columns], shown[:_MOST_FAILURES])
+        if len(failed) > _MOST_FAILURES:
+            print_line(f"… and {len(failed) - _MOST_FAILURES:,} more: `datagw history {job.name}` has them all")
+    for day in days:
+        for late in day.late:
+            print_line(printable(f"{day.label}: unfinished: {late}" if day.day else f"for the next run: {late}"))
+    states = Counter(day.state for day in days)
+    counted = ", ".join(f"{days_of(count)} {state}" for state, count in states.items() if days[0].day is not None)
+    copies = [copy for day in days for copy in day.copies.values()]
+    sent = (
+        f"{files_of(sum(copy.sent_files for copy in copies))} sent, {size_of(sum(copy.sent_bytes for copy in copies))}"
+    )
+    if job.work is not None:
+        taken = f"{files_of(sum(copy.sent_files for copy in copies))} taken" if job.watches else ""
+        print_line(f"{job.name}: {'; '.join(filter(None, [counted or ', '.join(states), taken]))}")
+        return
+    print_line(f"{job.name}: {counted + '; ' if counted else ''}{sent}")
+
+
+def _print_copies(days: Sequence[DayResult]) -> None:
     rows: list[tuple[str, ...]] = []
     for day in days:
         if not day.copies:
@@ -41,31 +78,25 @@ def print_summary(
     left, right = ("day", "copy", "state"), ("files", "size", "sent", "adopted", "time")
     columns = [*((name, "left") for name in left), *((name, "right") for name in right), ("verified", "left")]
     print_table(columns, rows)  # type: ignore[arg-type]
-    print_reports(reports or {})
-    failed = [
-        (day.label, failure.copy, at_source(file, job.name, failure.source) if job.watches else "", failure.error)
-        for day in days
-        for failure in day.failures
-    ]
-    failed += [(day.label, "", "", day.error) for day in days if day.error]
-    if failed:
-        print_line(f"failed: {files_of(len(failed))}" if all(row[2] for row in failed) else "failed:")
-        print_table([(name, "left") for name in ("day", "copy", "file", "error")], failed[:_MOST_FAILURES])
-        if len(failed) > _MOST_FAILURES:
-            print_line(f"… and {len(failed) - _MOST_FAILURES:,} more: `datagw history {job.name}` has them all")
+
+
+def _print_own_code(file: JobFile, job: Job, days: Sequence[DayResult], reports: Mapping[date | None, Report]) -> None:
+    """A line for each day, without what own code has not: copies, and proofs; then what it reported."""
+    rows: list[list[str]] = []
     for day in days:
-        for late in day.late:
-            print_line(printable(f"{day.label}: unfinished: {late}" if day.day else f"for the next run: {late}"))
-    states = Counter(day.state for day in days)
-    counted = ", ".join(f"{days_of(count)} {state}" for state, count in states.items() if days[0].day is not None)
-    if job.work is not None:
-        print_line(f"{job.name}: {counted or ', '.join(states)}")
-        return
-    copies = [copy for day in days for copy in day.copies.values()]
-    sent = (
-        f"{files_of(sum(copy.sent_files for copy in copies))} sent, {size_of(sum(copy.sent_bytes for copy in copies))}"
-    )
-    print_line(f"{job.name}: {counted + '; ' if counted else ''}{sent}")
+        copy = day.copies.get(job.to[0].name)
+        took = seconds_of(copy.seconds) if copy else ""
+        files = [f"{copy.files:,}", size_of(copy.bytes)] if copy else ["", ""]
+        rows.append([day.label, day.state, *(files if job.watches else []), took])
+    numbers = ("files", "size", "time") if job.watches else ("time",)
+    print_table([("day", "left"), ("state", "left"), *((name, "right") for name in numbers)], rows)
+    print_reports(file, job, reports)
+
+
+def _columns_of_failures(job: Job) -> tuple[str, ...]:
+    if job.work is None:
+        return ("day", "copy", "file", "error")
+    return ("day", "file", "error") if job.watches else ("day", "error")
 
 
 def print_document(

@@ -153,6 +153,16 @@ def test_a_payload_reaches_a_function_and_is_shown_without_secrets(own, instance
     assert found["payload"] == {"country": "fr", "note": "say **********"}
 
 
+@pytest.mark.parametrize("payload", [1, "text", [1, {"a": 2}], False, 0.5])
+def test_a_payload_is_whatever_json_can_hold(own, instance, payload):
+    (own.folder / "own.py").write_text("def takes(event):\n    return {'had': event['payload']}\n", encoding="utf-8")
+    assert run_job(own.load(), "other", [None], instance=instance, payload=payload).success
+    found = latest(instance, "other")
+    assert found is not None
+    assert found["output"] == {"had": payload}
+    assert found["payload"] == payload
+
+
 def test_code_that_raises_fails_its_run_which_says_why_and_materializes_nothing(own, instance):
     outcome = run_job(own.load(), "broken", [None], instance=instance)
     assert not outcome.success
