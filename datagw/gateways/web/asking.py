@@ -65,24 +65,36 @@ class Asking:
             url = self._followed(url, target, host)
         raise Rejected(f"{host_of(url)} leads on for ever: more than {_MOST_REDIRECTS} redirects")
 
+    def send(self, method: str, url: str, body: Any, *, seconds: float, headers: Mapping[str, str]) -> Answer:
+        """The answer to a request with a body (bytes, or blocks that tell their length); no redirect is followed.
+
+        Neither the place nor the line may be silent for `seconds`; all of it may take twice as long.
+        """
+        host = host_of(url)
+        response = self._send(method, url, host, headers, body, seconds)
+        return Answer(response, url, host, self._timeout, self._fence)
+
     def speak(self, error: BaseException, host: str) -> GatewayError | None:
         """What a native error means."""
         return refusals.of_error(error, host, self._timeout)
 
-    def _send(self, method: str, url: str, host: str, headers: Mapping[str, str]) -> Any:
+    def _send(
+        self, method: str, url: str, host: str, headers: Mapping[str, str], body: Any = None, seconds: float = 0
+    ) -> Any:
+        seconds = seconds or self._timeout
         sent = {**self._headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
         if same_server(self._home, url):
             sent.update(self._secret)
 
         def work() -> Any:
             return self._session.request(
-                method, url, headers=sent, stream=True, allow_redirects=False, timeout=self._timeout
+                method, url, headers=sent, data=body, stream=True, allow_redirects=False, timeout=seconds
             )
 
         try:
-            return in_time(work, 2 * self._timeout, self._fence, lambda late: late.close())
+            return in_time(work, 2 * seconds, self._fence, lambda late: late.close())
         except Exception as error:
-            ours = self.speak(error, host)
+            ours = refusals.of_error(error, host, seconds)
             if ours is None:
                 raise
             if isinstance(ours, Unavailable):
