@@ -110,14 +110,14 @@ def test_all_is_published_then_nothing_then_what_changed(form: str, depot: Depot
     assert [*tmp_path.rglob(".datagw/tmp/**/*.zip")] == []
 
 
-@pytest.mark.parametrize(("form", "code"), [("jobs.toml", 3), ("pipeline.toml", 1)])
-def test_what_goes_wrong_with_one_file_stops_no_other(form: str, code: int, depot: Depot, cli: Cli):
-    """A pipeline is one thing to do, which has failed; of a list, two files have failed and one is published."""
+@pytest.mark.parametrize("form", ["jobs.toml", "pipeline.toml"])
+def test_what_goes_wrong_with_one_file_stops_no_other(form: str, depot: Depot, cli: Cli):
+    """Two files have failed, and one is published."""
     depot.server.both(f"/{STOCK}", status(401))
     depot.server.get(f"/{UNITS}", guarded(raw(told(200, {"Content-Length": 5, "ETag": '"1"'}), b"un")))
     Path(form).write_text(Path(form).read_text().replace("[sirene]\n", "[sirene]\nretries = { max = 0 }\n"))
     said = cli("-c", form, "run", "sirene")
-    assert said.code == code, said.err
+    assert said.code == 3, said.err
     assert "s3cret" not in said.out + said.err
     assert depot.published() == twice({DOUBLES: FILES[DOUBLES]})
     failures = " ".join(str(one["error"]) for one in cli("-c", form, "history", "--json").json["failures"])
