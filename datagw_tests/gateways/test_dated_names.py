@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import time
 from datetime import date, timedelta
 from itertools import product
@@ -264,3 +267,13 @@ def test_hidden_names_are_taken_where_they_are_asked_for():
 def test_the_folder_has_neither_dates_nor_globs(folder):
     with pytest.raises(ValueError, match="neither dates nor globs"):
         Pattern.dated_by(folder, "%Y%m%d")
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_the_same_example_is_told_on_every_machine_as_in_the_docs(seed, project):
+    code = "from datagw.gateways.paths.dated_names import DatedName\nDatedName.parse('^.*%Y%m%d.*$')"
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    told = ended.stderr.strip().rpartition("ValueError: ")[2]
+    assert told.startswith("`^.*%Y%m%d.*$`: one name may mean two days")
+    assert told in (project / "docs/days.md").read_text()

@@ -210,7 +210,7 @@ class Machine:
                             steps += 1 + len(common) // 10
                             if steps > _MOST_STEPS:
                                 raise TimeoutError
-                            for char in common & last:
+                            for char in sorted(common & last):
                                 after = (to, there, char if self.looks_back else END, apart or label != other)
                                 if after not in before:
                                     before[after] = (here, self._alike(char), common)
