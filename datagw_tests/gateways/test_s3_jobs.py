@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,13 @@ from datagw.gateways.base import Gateway
 from datagw.gateways.local import Local
 from datagw.gateways.objects.place import Objects
 from datagw.gateways.s3 import S3
+from datagw.jobs import load
+from datagw.publishing import publish
 from datagw_tests.gateways.s3_stores import MIB, a_gateway, minio, store
 from datagw_tests.publishing import crashing
 from datagw_tests.publishing.station import Station
 from datagw_tests.publishing.test_crash_points import die_at_each_call
-from datagw_tests.servers.s3 import S3Server
+from datagw_tests.servers.s3 import KEY, SECRET, S3Server
 
 __all__ = ["minio", "store"]
 
@@ -130,7 +134,7 @@ def place(minio: S3Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], 
 
 
 def test_a_day_is_ended_whatever_call_a_crash_comes_at(place, tmp_path):
-    assert die_at_each_call(tmp_path, place, step=9, first=4) > 50
+    assert die_at_each_call(tmp_path, place, step=19, first=4) > 50
 
 
 @pytest.mark.slow
@@ -173,3 +177,37 @@ def test_a_later_run_sends_only_the_parts_that_had_not_arrived(large):
     assert 0 < result.copies["archive"].sent_bytes <= 17 * MIB
     assert large.there() == {"days/20260201/large": (large.data / "20260201/large").read_bytes()}
     assert [receipt.verification for receipt in large.receipts()] == ["hash"]
+
+
+def test_the_jobs_of_the_page_run(minio, monkeypatch, tmp_path, project):
+    """The first block of docs/s3.md, on a store of this machine, and with folders of this test."""
+    (text,) = re.findall(r"\A# S3\n\n```toml\n(.*?)```", (project / "docs/s3.md").read_text("utf-8"), re.DOTALL)
+    for old, new in {
+        '"https://s3.gra.io.cloud.ovh.net"': f'"{minio.url}"',
+        'region = "gra"': 'region = "us-east-1"',
+        '"opendata"': f'"{minio.bucket()}"',
+        "local:/data/": f"local:{tmp_path}/data/",
+        '"local:inbox/"': f'"local:{tmp_path}/in/"',
+    }.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    monkeypatch.setenv("LAKE_KEY", KEY)
+    monkeypatch.setenv("LAKE_SECRET", SECRET)
+    (tmp_path / "jobs.toml").write_text(text)
+    (tmp_path / "in").mkdir()
+    found = load(tmp_path / "jobs.toml")
+    assert found.problems == ()
+    day = tmp_path / "data/readings/20260201"
+    day.mkdir(parents=True)
+    (day / "a.csv").write_text("1;2")
+    lake = found.gateways["lake"]
+    station = Station(tmp_path, lake)
+    world = replace(station.world(), gateways=found.gateways)
+    (result,) = publish(found.jobs["readings"], [date(2026, 2, 1)], world)
+    assert (result.state, result.deleted) == ("published", 1)
+    assert lake.read("readings/2026/02/01/a.csv") == b"1;2"
+    lake.put(b"new", "inbox/b.csv")
+    monkeypatch.setattr(station, "now", station.now + timedelta(days=400))
+    (result,) = publish(found.jobs["inbox"], [None], replace(station.world(), gateways=found.gateways))
+    assert result.failures == ()
+    assert (tmp_path / "in/b.csv").read_bytes() == b"new"

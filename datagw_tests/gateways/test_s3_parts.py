@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from datagw.errors import Changed, Rejected, Unavailable
 from datagw.gateways.aws import parts
@@ -63,17 +64,23 @@ def published(gateway: S3, upload: Upload) -> Sent:
     return sent
 
 
-def half_sent(gateway: S3, line: Chaos, kept: Kept) -> int:
-    """Sends until two parts have been answered for; then the line is cut. How many bytes of parts have arrived."""
+def cut_after_two_parts(gateway: S3, line: Chaos, *, refuse: bool) -> None:
+    """The line is cut when the store has answered for two parts of this session's upload; the second answer is lost."""
     answers: list[int] = []
 
     def cut(**_: object) -> None:
         answers.append(1)
         if len(answers) == 2:
-            line.refuse = True
+            line.refuse = refuse
             line.reset_all()
+            raise ConnectionClosedError(endpoint_url=gateway.endpoint_url)
 
     gateway.session().client.meta.events.register("after-call.s3.UploadPart", cut)
+
+
+def half_sent(gateway: S3, line: Chaos, kept: Kept) -> int:
+    """Sends until the line is cut; how many bytes of parts have arrived."""
+    cut_after_two_parts(gateway, line, refuse=True)
     sent = published(gateway, kept.upload())
     line.refuse = False
     assert isinstance(sent.error, Unavailable)
@@ -118,19 +125,14 @@ def test_after_a_cut_only_what_had_not_arrived_is_sent_again(gateway, line, as_a
 
 
 def test_within_a_run_a_cut_is_gone_on_with_too(gateway, line):
-    kept = Kept()
-    cuts: list[int] = []
-
-    def cut(_count: int) -> None:
-        if kept.note and line.carried > 12 * MIB and not cuts:
-            cuts.append(line.carried)
-            line.reset_all()
-
-    patient = gateway.using(retries=RetryPolicy(max=2, backoff=0.01, cap=0.02), moved=cut)
-    sent = published(patient, kept.upload())
-    assert sent.error is None
-    assert cuts
+    patient = gateway.using(retries=RetryPolicy(max=2, backoff=0.01, cap=0.02))
+    cut_after_two_parts(patient, line, refuse=False)
+    line.carried = 0
+    sent = published(patient, Kept().upload())
+    assert (sent.error, sent.published.proof) == (None, "hash")
+    assert sent.moved <= len(CONTENT) - 5 * MIB - 17, "two parts had been answered for"
     assert patient.read("large.bin") == CONTENT
+    patient.close()
 
 
 def test_a_file_that_changed_is_not_put_behind_the_parts_of_the_old_one(gateway, line, as_amazon):

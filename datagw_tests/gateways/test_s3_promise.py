@@ -53,6 +53,7 @@ class TestMinio(Promise):
         return False
 
 
+@pytest.mark.slow
 class TestVersityGateway(TestMinio):
     """A store that keeps objects as files; in a folder of the bucket, which nobody has made."""
 

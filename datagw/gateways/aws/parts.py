@@ -180,6 +180,7 @@ class InParts:
             for _, future in threads.as_done(self._missing(reading), lambda part: self._send_one(*part, stop)):
                 part = future.result()
                 done[part.number] = part
+                reading.spared += part.size if part is self.there.get(part.number) else 0
         finally:
             stop.set()
             threads.close()

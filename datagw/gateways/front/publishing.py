@@ -94,7 +94,7 @@ def _told(gateway: Gateway, reading: Reading, outcome: Published | GatewayError)
     if not reading.complete:
         unread = Rejected(f"a gateway of type {gateway.type} did not read it to its end", path=reading.final)
         return Sent(reading.upload, error=gateway.placed(unread))
-    moved = reading.size - reading.offset
+    moved = reading.size - reading.offset - reading.spared
     return Sent(reading.upload, reading.sha256, moved, published=outcome)
 
 

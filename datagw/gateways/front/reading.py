@@ -114,6 +114,7 @@ class Reading:
         self.replace = upload.replace
         self.note = upload.note
         self.offset = 0
+        self.spared = 0  # bytes behind `offset` that the driver found at the place already
         self.complete = False
         self._pulse = pulse
         self._prefix = self._hash = hashlib.sha256()
