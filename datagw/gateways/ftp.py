@@ -18,7 +18,7 @@ from typing import ClassVar
 from pydantic import Field, PrivateAttr, field_validator
 from typing_extensions import override
 
-from datagw.errors import ConfigError, Denied, GatewayError, NotFound, Rejected, Unavailable, Unsupported
+from datagw.errors import ConfigError, Denied, Full, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, join, parent
 from datagw.gateways.base import Gateway, Reading
 from datagw.gateways.ftp_wire import data, looking
@@ -29,6 +29,7 @@ from datagw.gateways.secrets import GivenSecret
 
 _HASHED = re.compile(r"SHA-256 0-\d+ ([0-9a-fA-F]{64})\b")
 _DIGEST = re.compile(r"\b[0-9a-fA-F]{64}\b")
+_VAGUE = {"550", "551", "553"}  # replies that may mean anything
 _HASH_RATE = 10_000_000  # bytes a second that any server hashes
 
 
@@ -174,8 +175,9 @@ class Ftp(Gateway):
     @override
     def _write(self, session: Control, reading: Reading, sync: bool) -> None:
         native = self._native(session, reading.part)
+        self._native(session, reading.final)  # one that cannot be is refused before the first byte
         if reading.offset == 0 or reading.offset < reading.size:
-            data.send(session, self._to(session, native, reading), reading.blocks(self._block()))
+            self._sent(session, native, reading)
         else:  # all of it is there already; the content is compared with its source all the same
             for _ in reading.blocks(data.BLOCK):
                 pass
@@ -185,15 +187,25 @@ class Ftp(Gateway):
             moment = datetime.fromtimestamp(reading.mtime_ns // SECOND, UTC)
             session.does("MFMT", f"{moment:%Y%m%d%H%M%S}", native)
 
-    def _to(self, session: Control, native: str, reading: Reading) -> socket.socket:
-        """The data connection to a part: behind what is there, by REST or APPE; else from the first byte."""
+    def _sent(self, session: Control, native: str, reading: Reading) -> None:
+        way, conn = self._to(session, native, reading)
+        try:
+            data.send(session, conn, reading.blocks(self._block()))
+        except (ftplib.error_perm, ftplib.error_temp) as error:
+            if not way or not is_refusal(error) or isinstance(meaning(error), Full):
+                raise
+            self._known[way] = False  # it said yes, and could not
+            raise Unavailable(f"the server does not go on with a file by {way}: {error}") from error
+
+    def _to(self, session: Control, native: str, reading: Reading) -> tuple[str, socket.socket]:
+        """The data connection to a part: behind what is there, by REST or APPE; else (`""`) from the first byte."""
         for way in ("REST", "APPE") if reading.offset else ():
             if not self._known.get(way, True):
                 continue
             try:
                 if way == "REST":
-                    return data.begun(session, f"STOR {native}", reading.offset)
-                return data.begun(session, f"APPE {native}")
+                    return way, data.begun(session, f"STOR {native}", reading.offset)
+                return way, data.begun(session, f"APPE {native}")
             except (ftplib.error_perm, ftplib.error_temp) as error:
                 if not is_refusal(error):
                     raise
@@ -201,10 +213,10 @@ class Ftp(Gateway):
                 self.live.log.debug("%s: cannot go on with a file by %s: %s", self.name, way, error)
         reading.forget_prefix()
         try:
-            return data.begun(session, f"STOR {native}")
+            return "", data.begun(session, f"STOR {native}")
         except (ftplib.error_perm, ftplib.error_temp) as error:
             if is_refusal(error) and session.does("DELE", native):  # some do not write over what is there
-                return data.begun(session, f"STOR {native}")
+                return "", data.begun(session, f"STOR {native}")
             raise self._why_not_made(session, reading.part, error) from error
 
     @override
@@ -302,7 +314,7 @@ class Ftp(Gateway):
     def _why_not(self, session: Control, path: str, error: ftplib.Error) -> GatewayError:
         """What a refusal about a path means: 550 may be anything, so that its text, or else a look, has to tell."""
         ours = meaning(error)
-        if not is_refusal(error) or type(ours) is not Rejected or code_of(error) not in ("550", "553"):
+        if not is_refusal(error) or type(ours) is not Rejected or code_of(error) not in _VAGUE:
             return ours
         with contextlib.suppress(Denied):
             there = self._there(session, path)
@@ -315,7 +327,7 @@ class Ftp(Gateway):
     def _why_not_made(self, session: Control, path: str, error: ftplib.Error) -> GatewayError:
         """The same of a path that is to be made."""
         ours = meaning(error)
-        if not is_refusal(error) or code_of(error) not in ("550", "553"):
+        if not is_refusal(error) or isinstance(ours, Full) or code_of(error) not in _VAGUE:
             return ours
         folder = parent(path)
         with contextlib.suppress(Denied):

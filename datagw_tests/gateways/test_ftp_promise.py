@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, Self
 
 import pytest
 
@@ -14,17 +14,74 @@ from datagw.files import is_own_name
 from datagw.gateways.base import Gateway
 from datagw.gateways.ftp import Ftp
 from datagw.gateways.ftps import Ftps
+from datagw_tests.conftest import require_server
 from datagw_tests.gateways.promise import NASTY, QUICK, Place, Promise, hold, publish
+from datagw_tests.servers import vsftpd
 from datagw_tests.servers.certificates import Authority
-from datagw_tests.servers.ftp_pyftpdlib import PASSWORD, Pyftpd
+from datagw_tests.servers.ftp_pyftpdlib import Pyftpd
+from datagw_tests.servers.sftpgo import Sftpgo
+
+
+class Server(Protocol):
+    """What the servers of the tests have in common."""
+
+    root: Path
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+    def at(self, folder: str) -> str: ...
+    def fields(self, **changed: Any) -> dict[str, Any]: ...
+    def logins(self) -> int: ...
+    def start(self) -> None: ...
+    def cut(self) -> None: ...
+    def kill(self) -> None: ...
+    @property
+    def running(self) -> bool: ...
 
 
 class PromiseOfFtp(Promise):
     """The promise, but for what FTP, or one of its servers, cannot carry, and says so."""
 
+    type: ClassVar[type[Ftp]] = Ftp
     keeps_time: ClassVar[bool] = True
     leaves_no_gap: ClassVar[bool] = True
-    type: ClassVar[type[Ftp]] = Ftp
+
+    @classmethod
+    def made(cls, folder: Path, certificate: Path | None) -> Server:
+        """A server that is not started yet; the test is skipped where there can be none."""
+        raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def authority(cls, tmp_path_factory: pytest.TempPathFactory) -> Authority:
+        return Authority(tmp_path_factory.mktemp("authority"))
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server(cls, tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Server]:
+        with cls.made(tmp_path_factory.mktemp("ftp"), authority.signed() if cls.type is Ftps else None) as server:
+            yield server
+
+    @pytest.fixture
+    def place(self, server: Server, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+        monkeypatch.setenv("PASSWORD", "right-password")
+        monkeypatch.setenv("WRONG", "wrong-password")
+        self.folder = server.root / uuid.uuid4().hex
+        self.folder.mkdir()
+        trust = {"ca_file": str(authority.file)} if self.type is Ftps else {}
+        fields = server.fields(root=server.at(self.folder.name), **trust)
+        gateway = self.type(**fields)
+        yield Place(
+            gateway,
+            lambda: gateway.using(),
+            secret="right-password",
+            wrong=lambda: self.type(**{**fields, "password": {"env": "WRONG"}}),
+            logins=server.logins,
+            cut=server.cut,
+            stop=server.kill,
+        )
+        if not server.running:
+            server.start()
 
     def test_what_was_put_is_there_whole_with_its_time(self, gateway: Gateway, tmp_path: Path) -> None:
         if self.keeps_time:
@@ -59,84 +116,44 @@ class PromiseOfFtp(Promise):
         names = [f"many/{n:04}" for n in range(1200)]
         gateway.mkdir("many")
         for name in names:
-            (self.folder(gateway) / name).write_bytes(b"1")
+            (self.folder / name).write_bytes(b"1")
         assert [entry.path for entry in gateway.ls("many")] == names
         assert sum(1 for _ in gateway.ls(recursive=True)) == 1201
 
-    def folder(self, gateway: Gateway) -> Path:
-        """The gateway's root, on the server's disk."""
-        raise NotImplementedError
-
     @pytest.mark.parametrize("name", NASTY, ids=range(len(NASTY)))
-    def test_hostile_names_travel_safely(self, gateway: Gateway, filler: Gateway, tmp_path: Path, name: str) -> None:
+    def test_hostile_names_travel_safely(
+        self, place: Place, gateway: Gateway, filler: Gateway, tmp_path: Path, name: str
+    ) -> None:
         if "\n" not in name:
-            super().test_hostile_names_travel_safely(gateway, filler, tmp_path, name)
+            super().test_hostile_names_travel_safely(place, gateway, filler, tmp_path, name)
             return
-        for call in (gateway.stat, gateway.read, gateway.rm, lambda path: gateway.put(b"x", path)):
+        gone: list[int] = []
+        writer = gateway.using(retries=QUICK, moved=gone.append)
+        for call in (gateway.stat, gateway.read, gateway.rm, lambda path: writer.put(b"x", path)):
             with pytest.raises(Rejected, match="line break"):
                 call(name)
-        assert list(gateway.ls()) == []
+        assert (gone, list(gateway.ls())) == ([], [])
 
 
-class OnPyftpd(PromiseOfFtp):
-    """Servers in a thread of the test's own."""
-
-    options: ClassVar[dict[str, Any]] = {}
-
-    @pytest.fixture(autouse=True)
-    def _here(self, server: Pyftpd) -> None:
-        self.server_root = server.root
-
-    def folder(self, gateway: Gateway) -> Path:
-        return self.server_root / gateway.root.strip("/")
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def authority(cls, tmp_path_factory: pytest.TempPathFactory) -> Authority:
-        return Authority(tmp_path_factory.mktemp("authority"))
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def server(cls, tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[Pyftpd]:
-        certificate = authority.signed() if cls.type is Ftps else None
-        with Pyftpd(tmp_path_factory.mktemp("ftp"), certificate=certificate, **cls.options) as server:
-            yield server
-
-    @pytest.fixture
-    def place(self, server: Pyftpd, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
-        monkeypatch.setenv("PASSWORD", PASSWORD)
-        monkeypatch.setenv("WRONG", "wrong-password")
-        root = uuid.uuid4().hex
-        (server.root / root).mkdir()
-        fields = server.fields(root=f"/{root}", **({"ca_file": str(authority.file)} if self.type is Ftps else {}))
-        gateway = self.type(**fields)
-        yield Place(
-            gateway,
-            lambda: gateway.using(),
-            secret=PASSWORD,
-            wrong=lambda: self.type(**{**fields, "password": {"env": "WRONG"}}),
-            logins=lambda: server.asked.count("PASS"),
-            cut=server.cut,
-            stop=server.kill,
-        )
-        gateway.close()
-        if not server.running:
-            server.start()
-
-
-class TestFtp(OnPyftpd):
+class TestFtp(PromiseOfFtp):
     """pyftpdlib: MLSD, REST, MFMT, UTF-8."""
 
     test_a_long_listing_is_complete_and_in_order = Promise.test_a_long_listing_is_complete_and_in_order
+    options: ClassVar[dict[str, Any]] = {}
+
+    @classmethod
+    def made(cls, folder: Path, certificate: Path | None) -> Server:
+        return Pyftpd(folder, certificate=certificate, **cls.options)
 
 
-class TestFtps(OnPyftpd):
+class TestFtps(TestFtp):
     """The same under TLS, which the server insists on."""
 
+    test_a_long_listing_is_complete_and_in_order = PromiseOfFtp.test_a_long_listing_is_complete_and_in_order
     type = Ftps
 
 
-class TestFtpOfOldServers(OnPyftpd):
+class TestFtpOfOldServers(TestFtp):
     """No MLSD, no MFMT, no EPSV, no FEAT, and no rename over what is there."""
 
     keeps_time = False
@@ -144,10 +161,45 @@ class TestFtpOfOldServers(OnPyftpd):
     options = {"without": ("MLSD", "MLST", "MFMT", "EPSV", "FEAT"), "keep": True}
 
 
-class TestFtpOnThreeConnections(OnPyftpd):
+class TestFtpOnThreeConnections(TestFtp):
     """The same promise where several connections share the work."""
 
     @pytest.fixture
     def gateway(self, place: Place) -> Gateway:
         fields = place.gateway.model_dump(exclude_none=True)
         return type(place.gateway)(**{**fields, "connections": 3}).using(retries=QUICK)
+
+
+class TestFtpOnVsftpd(PromiseOfFtp):
+    """vsftpd: LIST, no MFMT, hidden names on demand."""
+
+    keeps_time = False
+
+    @classmethod
+    def made(cls, folder: Path, certificate: Path | None) -> Server:
+        if lack := vsftpd.missing():
+            require_server(*lack)
+        return vsftpd.Vsftpd(folder, certificate=certificate)
+
+
+class TestFtpsOnVsftpd(TestFtpOnVsftpd):
+    """vsftpd under TLS: it wants data in the TLS session of the control connection, and ends that are said."""
+
+    type = Ftps
+
+
+class TestFtpOnSftpgo(PromiseOfFtp):
+    """SFTPGo: it computes SHA-256 itself, so that nothing is read back."""
+
+    @classmethod
+    def made(cls, folder: Path, certificate: Path | None) -> Server:
+        return Sftpgo(folder, certificate=certificate)
+
+    def test_its_hashes_are_believed(self, gateway: Gateway, tmp_path: Path) -> None:
+        assert publish(gateway, hold(tmp_path, "a", b"x" * 300_000), "b c.txt") == "hash"
+
+
+class TestFtpsOnSftpgo(TestFtpOnSftpgo):
+    """The same under TLS."""
+
+    type = Ftps

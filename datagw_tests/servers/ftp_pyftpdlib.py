@@ -69,6 +69,14 @@ class Pyftpd:
         told = {"host": "127.0.0.1", "port": self.port, "username": USERNAME, "password": {"env": "PASSWORD"}}
         return {**told, "root": "/", "timeout": 20, **changed}
 
+    def at(self, folder: str) -> str:
+        """The path of a folder below `root`, as the server's clients see it."""
+        return f"/{folder}"
+
+    def logins(self) -> int:
+        """How many have been tried."""
+        return self.asked.count("PASS")
+
     @property
     def running(self) -> bool:
         """Whether it has been started and not killed."""

@@ -48,31 +48,34 @@ class Control(ftplib.FTP):
         super().__init__(timeout=timeout, encoding=encoding)
         self.host, self.port = host, port
         self.tls = tls
+        self.protected = tls is not None
+        """Whether the server has said that it encrypts data, too."""
         self.home = "/"
         self.features: dict[str, str] = {}
         self.known: dict[str, bool] = {} if known is None else known
         """What was found out of this server beyond its features, in this session or a former one."""
         self.follow_pasv = False
+        self._implicit = implicit
         self._patience = timeout
         self._keepalive = keepalive
         self._fence = fence
         self._heard = bytearray()
         self._noops = 0
         self._spoke = time.monotonic()
-        self._dial(implicit=implicit)
+        self._dial()
 
     # ---- beginning and end
 
-    def _dial(self, *, implicit: bool) -> None:
+    def _dial(self) -> None:
         self.sock = socket.create_connection((self.host, self.port), self._patience)
         try:
             self.af = self.sock.family
             self._stay_alive(self.sock)
-            if implicit:
+            if self._implicit:
                 self.sock = self.wrapped(self.sock)
             self.sock.settimeout(min(_SLICE, self._patience))
             self.welcome = self.getresp()
-            if self.tls is not None and not implicit:
+            if self.tls is not None and not self._implicit:
                 self._start_tls()
         except BaseException:
             self.hang_up()
@@ -122,12 +125,18 @@ class Control(ftplib.FTP):
         if not reply.startswith("2"):
             raise Denied(f"{self.host} does not let {username} in: {masked(reply, secrets)}")
         if self.tls is not None:
-            self.voidcmd("PBSZ 0")
-            try:
-                self.voidcmd("PROT P")
-            except ftplib.error_perm as error:
-                raise Denied(f"{self.host} does not encrypt data connections ({error})") from error
+            self._protect()
         self._look_around()
+
+    def _protect(self) -> None:
+        """Data is encrypted from now on; where TLS was there from the start, it may be without being asked for."""
+        try:
+            self.voidcmd("PBSZ 0")
+            self.voidcmd("PROT P")
+        except ftplib.error_perm as error:
+            self.protected = False
+            if not self._implicit:
+                raise Denied(f"{self.host} does not encrypt data connections ({error})") from error
 
     def _look_around(self) -> None:
         self.features = self._feat()
@@ -184,6 +193,7 @@ class Control(ftplib.FTP):
 
     @override
     def putline(self, line: str) -> None:
+        """One line, as it is; the byte 255 is said twice to servers that speak Telnet, as RFC 959 has it."""
         if self.sock is None:
             raise ConnectionError("it has been broken off")
         if "\r" in line or "\n" in line:
@@ -192,6 +202,8 @@ class Control(ftplib.FTP):
             said = line.encode(self.encoding, "surrogateescape")
         except UnicodeEncodeError:
             raise Rejected(f"the name cannot be written in the server's encoding, {self.encoding}") from None
+        if self.known.get("TELNET") or "proftpd" in (self.welcome or "").lower():
+            said = said.replace(b"\xff", b"\xff\xff")
         self._spoke = time.monotonic()
         try:
             self.sock.sendall(said + b"\r\n")
@@ -206,6 +218,9 @@ class Control(ftplib.FTP):
                 if len(self._heard) > _MOST_HEARD:
                     raise ConnectionError("the server speaks without end")
                 self._hear()
+            if self._heard.startswith(b"\xff"):
+                self.known["TELNET"] = True
+                raise ConnectionError("the server took a byte of a name for a command of Telnet")
         except BaseException:
             self.hang_up()  # what comes later could be taken for the answer to something else
             raise

@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Iterable, Iterator
 
-from datagw.errors import GatewayError
+from datagw.errors import Denied, GatewayError
 from datagw.gateways.front.reading import Block
 from datagw.gateways.ftp_wire.control import Control
 
@@ -158,6 +158,8 @@ def _ready(control: Control, conn: socket.socket) -> socket.socket:
     try:
         conn = control.wrapped(conn, control.tls_session)
     except OSError as error:
+        if not control.protected:
+            raise Denied(f"{control.host} does not encrypt data connections ({error})") from error
         control.end_of_transfer_or_break()
         raise ConnectionError(f"TLS for the data: {error}") from error
     conn.settimeout(_SLICE)

@@ -79,7 +79,16 @@ def _by_facts(control: Control, folder: str) -> list[Entry] | None:
             return None
         raise _why_not_listed(control, folder, error) from error
     found = [facts.entry(line) for line in lines if line]
+    name = folder.rstrip("/").rpartition("/")[2]
+    if [(one.name, one.kind) for one in found if one is not None] == [(name, "file")]:
+        _require_folder(control, folder)
     return [_sized(control, f"{folder.rstrip('/')}/{one.name}", one) for one in found if one is not None]
+
+
+def _require_folder(control: Control, path: str) -> None:
+    """Some servers list a file as if it were a folder that holds itself."""
+    if look(control, path).kind == "file":
+        raise Rejected("a file, not a folder")
 
 
 def _sized(control: Control, path: str, found: Entry) -> Entry:
@@ -98,6 +107,10 @@ def size_of(control: Control, path: str) -> int | None:
         told = control.voidcmd(f"SIZE {path}").split()
     except ftplib.error_perm:
         return None
+    except ftplib.error_temp as error:
+        if says_absent(error):
+            return None
+        raise
     return int(told[1]) if len(told) > 1 and told[1].isascii() and told[1].isdigit() else None
 
 
