@@ -222,6 +222,9 @@ class _Spot(NamedTuple):
         return self.path[len(start) :] if same and self.path.startswith(start) else None
 
 
+_WITH_LOGIN = ("sftp", "ftp", "ftps")
+
+
 def _spot(gateways: Mapping[str, Gateway | None], name: str, path: str, *, real: bool) -> _Spot:
     """Where a path of a gateway is; `real`: once the links on this machine's disks are followed."""
     gateway = gateways.get(name)
@@ -230,7 +233,7 @@ def _spot(gateways: Mapping[str, Gateway | None], name: str, path: str, *, real:
     if gateway.type == "local":
         native = os.path.abspath(os.path.join(gateway.root or ".", path))
         return _Spot("", _normal(_real(native) if real else native))
-    if gateway.type == "sftp":
+    if gateway.type in _WITH_LOGIN:
         login = gateway.model_dump(include={"host", "port", "username"})
         return _Spot(f"{login['username']}@{str(login['host']).lower()}:{login['port']}", _normal(gateway.full(path)))
     return _Spot(f"gateway {name}", _normal(path))

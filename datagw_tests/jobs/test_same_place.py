@@ -34,6 +34,16 @@ root = "/upload"
 type = "sftp"
 host = "far.example"
 username = "u"
+[gateways.plain]
+type = "ftp"
+host = "far.example"
+username = "u"
+root = "/upload"
+[gateways.veiled]
+type = "ftps"
+host = "FAR.example"
+username = "u"
+root = "/"
 [j]
 """
 
@@ -58,6 +68,7 @@ def messages(jobs) -> list[str]:
         ("memory:y/", "memory:./y/"),
         ("far:y/", "again:upload/y/"),
         ("home:y/", "home:./y/"),
+        ("plain:y/", "veiled:upload/y/"),
     ],
 )
 def test_two_copies_that_are_one_place_are_refused_however_they_are_written(read, tmp_path, first, second):
@@ -82,6 +93,7 @@ def test_two_copies_that_are_one_place_are_refused_however_they_are_written(read
         ("o:{stem}", "o:{name}"),
         ("memory:y/", "o:y/"),
         ("far:y/", "other:y/"),
+        ("far:y/", "plain:y/"),
         ("far:y/", "home:upload/y/"),
         ("far:y/", "local:/upload/y/"),
     ],
@@ -108,6 +120,7 @@ def test_two_copies_that_only_look_alike_are_fine(read, first, second):
         ("far:y/", "again:upload/y/"),
         ("again:upload/%Y%m%d/", "far:%Y%m%d/"),
         ("home:y/", "home:./y/"),
+        ("veiled:upload/%Y%m%d/", "plain:%Y%m%d/"),
         ("local:/", "o:y/"),
     ],
 )
