@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from datagw.gateways.base import Gateway
+from datagw.gateways.ftp_wire.control import Control
 from datagw.gateways.local import Local
 from datagw.gateways.memory import Memory
 from datagw.gateways.ssh.wire import Wire
@@ -47,6 +48,7 @@ def dying(counter: Counter, ledger: Ledger) -> Iterator[None]:
                 if hook in vars(kind):
                     patch.setattr(kind, hook, _counted(counter, vars(kind)[hook], f"{kind.__name__}.{hook}"))
         patch.setattr(Wire, "request", _counted(counter, vars(Wire)["request"], "Wire.request"))
+        patch.setattr(Control, "putline", _counted(counter, vars(Control)["putline"], "Control.putline"))
         alive = Owner.current()
         dead = Owner(alive.host, alive.boot, alive.pid, alive.started_ticks + 1)
         patch.setattr(Owner, "current", classmethod(lambda _cls: dead))
