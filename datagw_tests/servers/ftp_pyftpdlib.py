@@ -35,14 +35,16 @@ class Pyftpd:
         keep: bool = False,
         mixin: type | None = None,
         handler: dict[str, Any] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self.root = folder / "root"
         self.root.mkdir(parents=True)
+        self.host = host
         self.port = free_port()
         self.asked: list[str] = []
         """Commands, as they came; of PASS only the name."""
         base = FTPHandler if certificate is None else TLS_FTPHandler
-        authorizer = DummyAuthorizer()
+        self.authorizer = authorizer = DummyAuthorizer()
         authorizer.add_user(USERNAME, PASSWORD, str(self.root), perm="elradfmwMT")
         found: dict[str, Any] = {
             "authorizer": authorizer,
@@ -66,7 +68,7 @@ class Pyftpd:
 
     def fields(self, **changed: Any) -> dict[str, Any]:
         """Keyword arguments for a gateway on it; its password is in the environment, as PASSWORD."""
-        told = {"host": "127.0.0.1", "port": self.port, "username": USERNAME, "password": {"env": "PASSWORD"}}
+        told = {"host": self.host, "port": self.port, "username": USERNAME, "password": {"env": "PASSWORD"}}
         return {**told, "root": "/", "timeout": 20, **changed}
 
     def at(self, folder: str) -> str:
@@ -83,11 +85,13 @@ class Pyftpd:
         return self._thread is not None
 
     def start(self) -> None:
-        """Starts it, again on the same port; it listens at once."""
+        """Starts it, again on the same port, unless it runs; it listens at once."""
+        if self.running:
+            return
         logging.getLogger("pyftpdlib").setLevel(logging.CRITICAL)
         logging.getLogger("pyftpdlib").addHandler(logging.NullHandler())
         loop = IOLoop()
-        server = FTPServer(("127.0.0.1", self.port), self._handler, ioloop=loop)
+        server = FTPServer((self.host, self.port), self._handler, ioloop=loop)
         self._over.clear()
         self._thread = threading.Thread(target=self._serve, args=(server, loop), name="pyftpdlib", daemon=True)
         self._thread.start()
