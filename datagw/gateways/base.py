@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, final
 
@@ -163,6 +164,15 @@ class Gateway(Settings, Hooks):
                 yield from self.ls(entry.path, recursive=True)
 
     @final
+    def pages(self, folder: str = "") -> Iterator[list[RemoteFile]]:
+        """As `ls`, a page at a time, so that a large folder is never held whole where the place has an order itself."""
+        folder, after, first = safe_path(folder), None, True
+        while first or after is not None:
+            page, after = self.attempt(folder, lambda s, a=after: self._ls_page(s, folder, a))
+            first = False
+            yield page
+
+    @final
     def ls_unknown(self, folder: str, known: dict[str, str]) -> list[RemoteFile]:
         """The entries of a folder, in no order, but for files whose version is the one in `known`, by path.
 
@@ -287,9 +297,23 @@ class Gateway(Settings, Hooks):
         if found.kind not in ("folder", "symlink"):
             raise Rejected("the root is not a folder", path=self.root, gateway=self.name)
         if write:
-            probe = proving.probe_name()
+            self.prove_rights("")
+
+    @final
+    def prove_rights(self, folder: str) -> None:
+        """Makes sure that a folder takes files: by giving it one, or where none could be taken away by asking."""
+        if self.can("prove_rights"):
+            self.attempt(folder, lambda s: self._prove_rights(s, folder))
+        else:
+            probe = join(folder, proving.probe_name())
             self.put(b"datagw check\n", probe)
             self.rm(probe)
+
+    @final
+    def finish(self, paths: Sequence[str], day: date | None) -> None:
+        """Completes what was found equal where it belongs, where there is more to a publication than its content."""
+        if paths and self.can("finish"):
+            self.attempt(None, lambda s: self._finish(s, paths, day))
 
     # ---- one way to the driver
 

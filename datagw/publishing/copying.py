@@ -78,6 +78,7 @@ class CopyWork:
             else:
                 differing.append(self._replaceable(action, entry))
         if receipts:
+            self.gateway.finish([receipt.destination for receipt in receipts], self.day)
             self.world.ledger.write_receipts(self.lease, receipts)
         for receipt in receipts:
             self._keep(receipt, "adopted")

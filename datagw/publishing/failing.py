@@ -6,9 +6,8 @@ import hashlib
 from collections.abc import Sequence
 
 from datagw.errors import GatewayError, NotFound
-from datagw.files import join, parent, part_name
+from datagw.files import parent, part_name
 from datagw.gateways.base import Gateway
-from datagw.gateways.front.proving import probe_name
 from datagw.gateways.front.reading import Rename
 from datagw.publishing.copying import CopyWork
 from datagw.publishing.moving import beside
@@ -94,10 +93,8 @@ def _version(source: Gateway, path: str) -> str | None:
 
 
 def _takes_files(gateway: Gateway, folder: str) -> bool:
-    probe = join(folder, probe_name())
     try:
-        gateway.put(b"datagw: does this place take files?\n", probe)
-        gateway.rm(probe)
+        gateway.prove_rights(folder)
     except GatewayError:
         return False
     return True

@@ -143,6 +143,8 @@ def _receipts_for(
         if not isinstance(hashed, GatewayError) and hashed[0] == intent.sha256:
             receipts.append(_receipt(world, intent, final, hashed[1], gateway.place))
         forget.append(intent)
+    for day in {receipt.day for receipt in receipts}:
+        gateway.finish([receipt.destination for receipt in receipts if receipt.day == day], day)
     world.ledger.write_receipts(lease, receipts, forget)
     if receipts:
         world.log.info(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from datetime import date
 from typing import Any, ClassVar
 
 from datagw.errors import GatewayError, Unavailable, Unsupported
@@ -92,6 +93,16 @@ class Hooks:
         """
         raise self._cannot("publish in one request")
 
+    def _finish(self, session: Any, paths: Sequence[str], day: date | None) -> None:
+        """Completes files that stand there as they were sent, by a run that may have died before all was said of them.
+
+        For places where a publication is more than its content: a title, whose it is.
+        """
+
+    def _prove_rights(self, session: Any, folder: str) -> None:
+        """Denied where nothing may be published below a folder; for places where no probe could be taken away again."""
+        raise self._cannot("tell its rights")
+
     def _can_go_on(self, file: RemoteFile) -> bool:
         """Whether the rest of this very version can be asked for, once its beginning is in hand."""
         return True
@@ -99,6 +110,13 @@ class Hooks:
     def _read_on(self, session: Any, file: RemoteFile, offset: int) -> Iterator[bytes]:
         """The rest of a file; Changed where the place can tell that it is another version by now."""
         return self._read(session, file.path, offset)
+
+    def _ls_page(self, session: Any, folder: str, after: Any) -> tuple[list[RemoteFile], Any]:
+        """Some entries of a folder in an order that stays, and `after` for the next call: None when these are the last.
+
+        A driver writes its own where the place tells entries in order, or a page at a time.
+        """
+        return sorted(self._ls(session, folder), key=lambda entry: entry.path), None
 
     def _ls_unknown(self, session: Any, folder: str, known: dict[str, str]) -> list[RemoteFile]:
         """The entries of a folder but for the files whose version is the known one; these leave `known`."""

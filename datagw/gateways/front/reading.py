@@ -89,12 +89,12 @@ class Sent:
 class Published:
     """What a place says of a file that it took in one request: what stands there now, and how it is known to be equal.
 
-    `proof` is `hash` where the place checked or computed a content hash, `accepted` where it shows nothing back; None
-    means that nobody has compared yet.
+    `proof` is `hash` where the place checked or computed a content hash, `readback` where the driver has compared the
+    content already, `accepted` where the place shows nothing back; None means that nobody has compared yet.
     """
 
     file: RemoteFile
-    proof: Literal["hash", "accepted"] | None = None
+    proof: Literal["hash", "readback", "accepted"] | None = None
 
 
 class Reading:
