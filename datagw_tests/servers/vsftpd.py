@@ -61,7 +61,11 @@ class Vsftpd:
         if certificate is not None:
             yes = "ssl_enable allow_anon_ssl force_anon_data_ssl force_anon_logins_ssl require_ssl_reuse strict_ssl_read_eof"
             found |= dict.fromkeys(yes.split(), "YES")
-            found |= {"rsa_cert_file": str(certificate), "rsa_private_key_file": str(certificate)}
+            found |= {
+                "rsa_cert_file": str(certificate),
+                "rsa_private_key_file": str(certificate),
+                "ssl_ciphers": "HIGH",
+            }
         found |= settings or {}
         (folder / "vsftpd.conf").write_text("".join(f"{name}={value}\n" for name, value in found.items()))
 

@@ -17,8 +17,8 @@ from typing import TypeVar
 
 from typing_extensions import override
 
-from datagw.errors import Denied, Rejected
-from datagw.gateways.ftp_wire.replies import code_of, masked
+from datagw.errors import Denied, Rejected, Unavailable
+from datagw.gateways.ftp_wire.replies import code_of, masked, meaning
 
 T = TypeVar("T")
 
@@ -121,7 +121,10 @@ class Control(ftplib.FTP):
                     raise Denied(f"{self.host} asks for an account: set `account`")
                 reply = self.sendcmd(f"ACCT {account}")
         except ftplib.Error as error:
-            raise type(error)(masked(str(error), secrets)) from None
+            ours = meaning(type(error)(masked(str(error), secrets)))
+            if isinstance(error, ftplib.error_perm) and not isinstance(ours, Denied | Unavailable):
+                ours = Denied(f"{ours.message}; is it {username} that may log in, and in this way?")
+            raise ours from None
         if not reply.startswith("2"):
             raise Denied(f"{self.host} does not let {username} in: {masked(reply, secrets)}")
         if self.tls is not None:

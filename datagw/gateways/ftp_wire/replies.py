@@ -21,6 +21,14 @@ _ABSENT = re.compile(
 _REFUSED = re.compile(
     r"permission|denied|not permitted|not allowed|forbidden|privilege|access|read.?only|rights", re.IGNORECASE
 )
+_NOTHING_IN_COMMON = {
+    "DH_KEY_TOO_SMALL",
+    "NO_PROTOCOLS_AVAILABLE",
+    "NO_SHARED_CIPHER",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE",
+    "TLSV1_ALERT_PROTOCOL_VERSION",
+    "UNSUPPORTED_PROTOCOL",
+}
 _BROKEN = {"421", "425", "426"}
 
 
@@ -86,6 +94,8 @@ def of_line(error: BaseException, host: str) -> GatewayError | None:
         )
     if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
         return Unavailable(f'{host} does not begin with TLS here; is it tls = "explicit", or another port?')
+    if isinstance(error, ssl.SSLError) and error.reason in _NOTHING_IN_COMMON:
+        return Unsupported(f"{host} and this machine have no version of TLS, or no cipher, in common ({error.reason})")
     if isinstance(error, socket.gaierror):
         return Unavailable(f"the name {host} cannot be found")
     if isinstance(error, OSError | EOFError):
