@@ -176,7 +176,7 @@ def test_sessions_are_taken_up_again_under_each_version_of_tls(
 
 
 def test_a_server_of_yesterday_is_told_and_not_asked_again(tmp_path: Path, authority: Authority) -> None:
-    with real(tmp_path, authority, ssl_ciphers="DES-CBC3-SHA") as server:
+    with real(tmp_path, authority, ssl_ciphers="AES256-SHA256") as server:
         gateway = on(server, ca_file=str(authority.file))
         context = gateway._context()
         context.maximum_version = ssl.TLSVersion.TLSv1_2
