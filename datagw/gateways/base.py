@@ -164,15 +164,6 @@ class Gateway(Settings, Hooks):
                 yield from self.ls(entry.path, recursive=True)
 
     @final
-    def pages(self, folder: str = "") -> Iterator[list[RemoteFile]]:
-        """As `ls`, a page at a time, so that a large folder is never held whole where the place has an order itself."""
-        folder, after, first = safe_path(folder), None, True
-        while first or after is not None:
-            page, after = self.attempt(folder, lambda s, a=after: self._ls_page(s, folder, a))
-            first = False
-            yield page
-
-    @final
     def ls_unknown(self, folder: str, known: dict[str, str]) -> list[RemoteFile]:
         """The entries of a folder, in no order, but for files whose version is the one in `known`, by path.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -16,6 +17,7 @@ from datagw.files import RemoteFile, parent, version_of_stat
 from datagw.gateways.base import Gateway, Reading
 
 _BLOCK = 1 << 20
+_PAGE = 1000  # entries of a folder that are looked at before the first of them is told
 _OUTAGES = {errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN}
 _FULL = {errno.ENOSPC: "no space left on the disk", errno.EDQUOT: "the disk quota is used up"}
 
@@ -72,6 +74,19 @@ class Local(Gateway):
                 except FileNotFoundError:
                     continue  # gone between the listing and the look
                 yield RemoteFile.from_stat(prefix + entry.name, found)
+
+    @override
+    def _ls_page(
+        self, session: Disk, folder: str, after: tuple[list[str], int] | None
+    ) -> tuple[list[RemoteFile], tuple[list[str], int] | None]:
+        """Of a whole folder only the names are held, for they have to be put in order; looks are taken on the way."""
+        native, prefix = self._native(session, folder, itself=True), f"{folder}/" if folder else ""
+        names, start = after or (sorted(os.listdir(native)), 0)
+        page: list[RemoteFile] = []
+        for name in names[start : start + _PAGE]:
+            with contextlib.suppress(FileNotFoundError):  # gone between the listing and the look
+                page.append(RemoteFile.from_stat(prefix + name, os.lstat(f"{native}/{name}")))
+        return page, (names, start + _PAGE) if start + _PAGE < len(names) else None
 
     @override
     def _ls_unknown(self, session: Disk, folder: str, known: dict[str, str]) -> list[RemoteFile]:

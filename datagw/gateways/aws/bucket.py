@@ -104,20 +104,21 @@ class Bucket:
 
     # ---- looking
 
-    def entries(self, prefix: str) -> Iterator[Found | str]:
-        """A page at a time, of at most a thousand."""
-        more: dict[str, str] = {}
-        while True:
-            page = self.client.list_objects_v2(Bucket=self.name, Prefix=prefix, Delimiter="/", **more)
-            for entry in page.get("Contents", ()):
-                yield Found(entry["Key"], entry["Size"], _etag(entry.get("ETag")), _moment(entry.get("LastModified")))
-            for entry in page.get("CommonPrefixes", ()):
-                yield entry["Prefix"]
-            if not page.get("IsTruncated"):
-                return
-            if not page.get("NextContinuationToken"):
-                raise Unavailable("the store broke off a listing without a word on how to go on")
-            more = {"ContinuationToken": page["NextContinuationToken"]}
+    def page(self, prefix: str, after: str | None) -> tuple[list[Found | str], str | None]:
+        """At most a thousand."""
+        more = {} if after is None else {"ContinuationToken": after}
+        page = self.client.list_objects_v2(Bucket=self.name, Prefix=prefix, Delimiter="/", **more)
+        found: list[Found | str] = [
+            Found(entry["Key"], entry["Size"], _etag(entry.get("ETag")), _moment(entry.get("LastModified")))
+            for entry in page.get("Contents", ())
+        ]
+        found += [entry["Prefix"] for entry in page.get("CommonPrefixes", ())]
+        found.sort(key=lambda entry: entry if isinstance(entry, str) else entry.key)
+        if not page.get("IsTruncated"):
+            return found, None
+        if not page.get("NextContinuationToken"):
+            raise Unavailable("the store broke off a listing without a word on how to go on")
+        return found, page["NextContinuationToken"]
 
     def any_below(self, prefix: str) -> bool:
         return self._list_one(prefix)

@@ -44,10 +44,20 @@ class Objects(Gateway):
 
     @override
     def _ls(self, session: Store, folder: str) -> Iterator[RemoteFile]:
+        after: str | None = None
+        while True:
+            entries, after = self._ls_page(session, folder, after)
+            yield from entries
+            if after is None:
+                return
+
+    @override
+    def _ls_page(self, session: Store, folder: str, after: str | None) -> tuple[list[RemoteFile], str | None]:
+        """In the order of the keys: the store has it, so that no folder is ever held whole."""
         prefix = prefix_of(self.root, folder)
-        empty, odd = True, list[str]()
-        for entry in session.entries(prefix):
-            empty = False
+        page, more = session.page(prefix, after)
+        entries, odd = list[RemoteFile](), list[str]()
+        for entry in page:
             key = entry if isinstance(entry, str) else entry.key
             name = name_below(prefix, key)
             if name is None:
@@ -55,19 +65,20 @@ class Objects(Gateway):
             if not is_a_name(name):
                 odd.append(key)
             elif isinstance(entry, str):
-                yield RemoteFile(join(folder, name), kind="folder")
+                entries.append(RemoteFile(join(folder, name), kind="folder"))
             else:
-                yield _claim(join(folder, name), entry)
+                entries.append(_claim(join(folder, name), entry))
         if odd:
             self.live.log.warning(
                 "%s: %d keys have empty, `.` or `..` parts, which make no path; left out, as %r",
                 *(self.shown(folder), len(odd), odd[0]),
             )
-        if empty and folder:
+        if folder and after is None and not page and more is None:
             with contextlib.suppress(NotFound), self.speaking(folder):
                 session.found(key_of(self.root, folder))
                 raise Rejected("a file, not a folder", path=folder)
             raise NotFound("no such folder: no key begins so", path=folder)
+        return entries, more
 
     @override
     def _stat(self, session: Store, path: str) -> RemoteFile:

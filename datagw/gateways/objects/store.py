@@ -53,8 +53,11 @@ class Store(Protocol):
     part: int
     """Bytes from which on an object is sent in parts."""
 
-    def entries(self, prefix: str) -> Iterator[Found | str]:
-        """The objects right below a prefix (the prefix itself among them, if it is one), and the prefixes there."""
+    def page(self, prefix: str, after: str | None) -> tuple[list[Found | str], str | None]:
+        """The objects right below a prefix (the prefix itself among them, if it is one), and the prefixes there.
+
+        As many as the store tells at once, in the order of their keys; and `after`, to ask for what follows.
+        """
         ...
 
     def any_below(self, prefix: str) -> bool:
