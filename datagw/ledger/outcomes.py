@@ -59,12 +59,14 @@ class Outcomes(Store):
         with self.reading() as connection:
             return [Result(**row) for row in connection.execute(wanted).mappings()]
 
-    def results_of_nodes(self, job: str, occasion: str, after: int) -> dict[str, Result]:
-        """The newest result of each node as a whole."""
+    def results_of_nodes(self, job: str, occasion: str, after: int) -> list[tuple[int, Result]]:
+        """The results of all nodes as a whole, oldest first, each with the number of its row."""
         c = results.c
-        wanted = _ALL.where(c.job == job, c.occasion == occasion, c.item == -1, c.id > after).order_by(c.id)
+        names = (c[field.name] for field in fields(Result))
+        wanted = select(c.id, *names).where(c.job == job, c.occasion == occasion, c.item == -1, c.id > after)
         with self.reading() as connection:
-            return {row.node: Result(**row) for row in connection.execute(wanted).mappings()}
+            found = connection.execute(wanted.where(c.node != "").order_by(c.id)).mappings().all()
+        return [(row["id"], Result(**{name: value for name, value in row.items() if name != "id"})) for row in found]
 
     def done_items(self, job: str, occasion: str, node: str, fingerprint: str, after: int) -> Iterator[tuple[int, str]]:
         """The items of a node that are done and kept, in order, each once: number and output, read page by page."""

@@ -34,15 +34,18 @@ class FanOut:
         self.keepable = True
         self.outages = 0
 
-    def run(self, tools: Tools, spool: Spool) -> tuple[NodeResult, Items | None]:
-        """What became of all items, and what they returned, in order, if all are done."""
+    def run(self, tools: Tools, spool: Spool, *, anew: bool) -> tuple[NodeResult, Items | None]:
+        """What became of all items, and what they returned, in order, if all are done.
+
+        Those that an earlier run has done are not called; with `anew` they are, where it had done all of them.
+        """
         node = self._node
         source = self._events.done[node.after[0]]
         if source.items is None:
             spool.close()
             raise Failed(f"is called for each item of what {node.after[0]} returns, and that was no list", 0)
         told = NodeResult(node.name, "done", items=len(source.items))
-        before = iter(()) if source.fresh else self._results.items(node)
+        before = iter(()) if source.fresh else self._results.items(node, anew=anew)
         try:
             with self._bench.tmp_dir() as folder:
                 mine = tools.with_folder(folder)

@@ -155,7 +155,7 @@ class Graph:
 
     def _each(self, node: Node, tools: Tools) -> NodeResult:
         fan = FanOut(self._bench, node, self._functions[node.name], self._events, self._results)
-        told, items = fan.run(tools, self._spool(node))
+        told, items = fan.run(tools, self._spool(node), anew=self._only is not None)
         self._keepable = fan.keepable
         if items is None:
             self._outages.append(fan.outages == told.failed_items)

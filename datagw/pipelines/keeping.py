@@ -58,9 +58,10 @@ class Results:
         if some and once and resume_from is None:
             self._occasion = self._ledger.last_occasion(job) or occasion
         self._after = 0 if some else self._ledger.left_open(job, self._occasion)
-        self._whole: dict[str, Result] = {}
+        self._whole: dict[str, tuple[int, Result]] = {}
+        self._last_done: dict[str, int] = {}
         if self._after is not None:
-            self._whole = self._ledger.results_of_nodes(job, self._occasion, self._after)
+            self._read(self._after)
         self._waiting: list[Result] = []
         self._bytes = 0
         self._since = time.monotonic()
@@ -68,29 +69,46 @@ class Results:
     # ---- what an earlier run has left
 
     def whole(self, node: Node) -> Result | None:
-        """The result of a node that an earlier run has done, kept, and written as it is written now."""
-        found = self._whole.get(node.name)
+        """The result of a node that an earlier run has done, kept, and written as it is written now.
+
+        It was put down after those that it was made of: what has been called again since leads to another one.
+        """
+        number, found = self._whole.get(node.name, (0, None))
         if found is None or found.state != "done" or found.fingerprint != fingerprint_of(node):
+            return None
+        if number < self._newest(node.after):
             return None
         return found if found.output is not None or found.items is not None else None
 
-    def items(self, node: Node) -> Iterator[tuple[int, str]]:
-        """The items of a node that earlier runs have done, in order: number, and output as JSON."""
+    def items(self, node: Node, *, anew: bool = False) -> Iterator[tuple[int, str]]:
+        """The items of a node that earlier runs have done, in order: number, and output as JSON.
+
+        Only those of what the nodes before it have returned last; with `anew`, not those of calls that were all done.
+        """
         if self._after is None:
             return iter(())
         self.flush()
-        return self._ledger.done_items(
-            self._bench.job.name, self._occasion, node.name, fingerprint_of(node), self._after
-        )
+        since = max(self._after, self._newest(node.after), self._last_done.get(node.name, 0) if anew else 0)
+        return self._ledger.done_items(self._bench.job.name, self._occasion, node.name, fingerprint_of(node), since)
 
     def all_done(self, nodes: Sequence[Node]) -> bool:
         """Whether each of these nodes has been done, as it is written now, by whichever run."""
-        self._whole = self._ledger.results_of_nodes(self._bench.job.name, self._occasion, self._after or 0)
-        found = [self._whole.get(node.name) for node in nodes]
+        self._read(self._after or 0)
+        found = [self._whole.get(node.name, (0, None))[1] for node in nodes]
         return all(
             one is not None and one.state == "done" and one.fingerprint == fingerprint_of(node)
             for node, one in zip(nodes, found, strict=True)
         )
+
+    def _read(self, after: int) -> None:
+        for number, result in self._ledger.results_of_nodes(self._bench.job.name, self._occasion, after):
+            self._whole[result.node] = number, result
+            if result.state == "done":
+                self._last_done[result.node] = number
+
+    def _newest(self, names: Sequence[str]) -> int:
+        """The number of the newest result of any of these nodes."""
+        return max((self._whole[name][0] for name in names if name in self._whole), default=0)
 
     # ---- what this one leaves
 
