@@ -147,6 +147,7 @@ class TestFtp(PromiseOfFtp):
         return Pyftpd(folder, certificate=certificate, **cls.options)
 
 
+@pytest.mark.slow
 class TestFtps(TestFtp):
     """The same under TLS, which the server insists on."""
 
@@ -162,6 +163,7 @@ class TestFtpOfOldServers(TestFtp):
     options = {"without": ("MLSD", "MLST", "MFMT", "EPSV", "FEAT"), "keep": True}
 
 
+@pytest.mark.slow
 class TestFtpOnThreeConnections(TestFtp):
     """The same promise where several connections share the work."""
 
