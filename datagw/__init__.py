@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from datagw import errors
     from datagw.gateways.base import Gateway
+    from datagw.gateways.datagouv import Datagouv
     from datagw.gateways.front.at import At
     from datagw.gateways.front.retries import RetryPolicy
     from datagw.gateways.ftp import Ftp
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "S3",
     "At",
+    "Datagouv",
     "Ftp",
     "Ftps",
     "Gateway",

@@ -17,7 +17,7 @@ LATER_IN_A_GATEWAY = frozenset(["ca_file", "insecure", "proxy", "client_cert", "
 LATER_TYPES = frozenset(
     [
         *("gcs", "azure", "webdav"),
-        *("datagouv", "ckan", "elasticsearch", "kafka", "mail"),
+        *("ckan", "elasticsearch", "kafka", "mail"),
     ]
 )
 LATER_TABLES = frozenset(["notify", "records"])

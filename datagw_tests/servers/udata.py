@@ -1,0 +1,134 @@
+"""A real udata of the tests' own, the application that data.gouv.fr is, before it a proxy that misbehaves on demand.
+
+It takes seconds to start, so the tests of one process share one, each with data sets of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import itertools
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from datagw_tests.conftest import require_server
+from datagw_tests.servers.chaos import Chaos
+from datagw_tests.servers.ports import free_port
+
+_PYTHON = Path(__file__).resolve().parents[2] / ".servers" / "udata" / "bin" / "python"
+_numbers = itertools.count(1)
+
+
+def missing() -> tuple[str, str] | None:
+    """What keeps the server from being started, and the command that brings it; None where all is there."""
+    return None if _PYTHON.exists() else ("no udata on this machine", ".ci/servers udata")
+
+
+class Udata:
+    """The application, and the `line` before it; `url` is that of the line, and so are all addresses that it tells."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        port = free_port()
+        self.line = Chaos("127.0.0.1", port)
+        self.line.__enter__()
+        self.host = f"127.0.0.1:{self.line.port}"
+        self.url = f"http://{self.host}"
+        with (folder / "said").open("wb") as said:
+            self._process = subprocess.Popen(
+                [_PYTHON, "-P", Path(__file__).with_name("udata_app.py"), folder, str(port), self.host],
+                cwd=folder,
+                env={"HOME": str(folder), "PATH": "/usr/bin:/bin", "no_proxy": "*"},
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+        end = time.monotonic() + 120
+        while not self._answers(port):
+            if self._process.poll() is not None or time.monotonic() > end:
+                self.close()
+                raise RuntimeError(f"udata did not start: {(folder / 'said').read_text()[-3000:]}")
+            time.sleep(0.05)
+        self.token, self.organisation = (folder / "token").read_text().split()
+        self.stranger = (folder / "stranger").read_text()
+
+    def _answers(self, port: int) -> bool:
+        with socket.socket() as probe:
+            return (self.folder / "token").exists() and probe.connect_ex(("127.0.0.1", port)) == 0
+
+    def close(self) -> None:
+        """SIGKILL, and nothing is left."""
+        self._process.kill()
+        self._process.wait(10)
+        self.line.__exit__()
+
+    def any_extension(self, may: bool) -> None:
+        """Whether files may be called as they like, as the promise wants it."""
+        mark = self.folder / "any-extension"
+        mark.touch() if may else mark.unlink(missing_ok=True)
+
+    def asked(self) -> list[str]:
+        """The requests so far: method and path of each."""
+        return re.findall(r"((?:GET|POST|PUT|DELETE) \S+) HTTP/1", (self.folder / "said").read_text())
+
+    # ---- behind a gateway's back
+
+    def ask(self, method: str, path: str, *, token: str | None = None, **more: Any) -> Any:
+        """The answer of the API, which must be one of success, as JSON."""
+        import requests
+
+        headers = {"X-API-KEY": self.token if token is None else token}
+        answer = requests.request(method, f"{self.url}/api/1/{path}", headers=headers, timeout=60, **more)
+        assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
+        return answer.json() if answer.content else None
+
+    def data_set(self, **fields: Any) -> str:
+        """The slug of a new data set."""
+        title = f"Readings of station {next(_numbers)}"
+        said = {"title": title, "description": "Readings", "organization": self.organisation, **fields}
+        return str(self.ask("POST", "datasets/", json=said)["slug"])
+
+    def resources(self, data_set: str) -> list[dict[str, Any]]:
+        """Its resources, the newest first."""
+        found: list[dict[str, Any]] = self.ask("GET", f"datasets/{data_set}/")["resources"]
+        return found
+
+    def uploaded(self, data_set: str, name: str, content: bytes, **fields: Any) -> str:
+        """The id of a resource that somebody has uploaded by hand, with the fields of its page."""
+        made = self.ask("POST", f"datasets/{data_set}/upload/", files={"file": (name, content)})
+        if fields:
+            self.ask("PUT", f"datasets/{data_set}/resources/{made['id']}/", json=fields)
+        return str(made["id"])
+
+    def fields(self, **more: Any) -> dict[str, Any]:
+        """A gateway's settings for it; the token is in the environment variable UDATA_TOKEN."""
+        return {"url": self.url, "token": {"env": "UDATA_TOKEN"}, "timeout": 20, **more}
+
+
+def shared() -> Udata:
+    """The one of this process; the test is skipped where there can be none."""
+    if lack := missing():
+        require_server(*lack)
+    found = _started()
+    if isinstance(found, RuntimeError):
+        raise found
+    return found
+
+
+@functools.cache
+def _started() -> Udata | RuntimeError:
+    folder = Path(tempfile.mkdtemp(prefix="datagw-udata-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    try:
+        server = Udata(folder)
+    except RuntimeError as error:
+        return error
+    atexit.register(server.close)
+    return server
