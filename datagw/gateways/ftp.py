@@ -134,12 +134,19 @@ class Ftp(Gateway):
             try:
                 with self.speaking(path):
                     native = self._native(session, path)
-                    found: RemoteFile | GatewayError = looking.look(session, native, listed).at(path)
+                    found: RemoteFile | GatewayError = self._seen(session, native, path, listed)
             except Unavailable:
                 raise
             except GatewayError as error:
                 found = error
             yield found
+
+    def _seen(
+        self, session: Control, native: str, path: str, listed: dict[str, dict[str, Entry] | GatewayError]
+    ) -> RemoteFile:
+        if not path and not looking.knows_facts(session) and looking.enters(session, native):
+            return RemoteFile("", kind="folder")
+        return looking.look(session, native, listed).at(path)
 
     def _there(self, session: Control, path: str) -> Entry | None:
         return looking.exists(session, self._native(session, path))
@@ -279,18 +286,15 @@ class Ftp(Gateway):
 
     @override
     def _mkdir(self, session: Control, folder: str) -> None:
-        there = self._there(session, folder) if folder else None
-        if not folder or (there is not None and there.kind in ("folder", "symlink")):
+        if not folder or looking.enters(session, self._native(session, folder)):
             return
-        if there is not None:
-            raise Rejected("a file stands in the way of a folder", path=folder)
         self._mkdir(session, parent(folder))
         try:
             session.voidcmd(f"MKD {self._native(session, folder)}")
         except (ftplib.error_perm, ftplib.error_temp) as error:
             there = self._there(session, folder) if is_refusal(error) else None
             if there is None:
-                raise
+                raise self._why_not_made(session, folder, error) from error
             if there.kind == "file":
                 raise Rejected("a file stands in the way of a folder", path=folder) from error
 

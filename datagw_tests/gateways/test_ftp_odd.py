@@ -367,3 +367,17 @@ def test_what_has_no_line_of_its_own_is_no_password(make: Make, monkeypatch: pyt
     with pytest.raises(Denied, match="line break"):
         on(server).stat("a")
     assert server.asked == []
+
+
+@pytest.mark.parametrize("without", [(), ("MLSD", "MLST")], ids=["MLSD", "LIST"])
+def test_what_lies_above_the_root_need_not_be_seen(make: Make, without: tuple[str, ...]) -> None:
+    server = make(without=without)
+    (server.root / "mine").mkdir()
+    server.authorizer.user_table["station7"]["perm"] = ""
+    server.authorizer.override_perm("station7", str(server.root / "mine"), "elradfmwMT", recursive=True)
+    gateway = on(server, ONCE, root="/mine")
+    gateway.check(write=True)
+    gateway.put(b"x", "folder/a")
+    assert [entry.path for entry in gateway.ls(recursive=True)] == ["folder", "folder/a"]
+    with pytest.raises(Unavailable, match="root is not there"):
+        on(server, ONCE, root="/mine/nothing").stat("a")

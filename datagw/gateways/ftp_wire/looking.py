@@ -61,6 +61,15 @@ def exists(control: Control, path: str) -> Entry | None:
         return None
 
 
+def enters(control: Control, path: str) -> bool:
+    """Whether a folder is there, or a link to one: the cheapest look of all."""
+    try:
+        control.voidcmd(f"CWD {path}")
+    except ftplib.error_perm:
+        return False
+    return True
+
+
 def knows_facts(control: Control) -> bool:
     """Whether the server has MLSD and MLST."""
     return "MLST" in control.features and control.known.get("MLST", True)
@@ -170,6 +179,10 @@ def _in_its_folder(control: Control, path: str, listed: dict[str, dict[str, Entr
             listed[folder] = {one.name: one for one in entries(control, folder)}
         except NotFound as error:
             listed[folder] = error
+        except Denied:
+            if enters(control, path):  # what is above is none of our business
+                return _FOLDER
+            raise
     there = listed[folder]
     if isinstance(there, GatewayError):
         raise NotFound(there.message)
