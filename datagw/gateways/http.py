@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from typing_extensions import override
 
 from datagw import __version__
@@ -21,6 +21,8 @@ from datagw.gateways.secrets import GivenSecret, Secret, TextOrSecret
 from datagw.gateways.web import addresses, asking, credentials
 from datagw.gateways.web.answers import Answer, condition, is_digest
 from datagw.gateways.web.asking import Asking, host_of
+from datagw.gateways.web.digest import digest
+from datagw.gateways.web.reaching import Way, has_credentials, proxy_problem
 
 _NO_HEAD = {400, 403, 405, 501}  # what servers answer that know GET alone
 _REFUSED = {401, 407}
@@ -35,8 +37,11 @@ class Http(Gateway):
 
     root: str = Field(default="", description="Folder below `url` that all paths start at.")
     url: str = Field(description='Address that all paths start at: `"https://data.example.org/exports"`.')
-    username: str | None = Field(default=None, description="Login name (basic authentication).")
+    username: str | None = Field(default=None, description="Login name.")
     password: GivenSecret | None = Field(default=None, description="Reference to the password.")
+    auth: Literal["basic", "digest"] = Field(
+        default="basic", description="How name and password are told: `basic`, or `digest`."
+    )
     token: GivenSecret | None = Field(default=None, description="Reference to a bearer token.")
     headers: dict[str, TextOrSecret] = Field(
         default_factory=dict[str, TextOrSecret],
@@ -48,6 +53,25 @@ class Http(Gateway):
     )
     user_agent: str | None = Field(default=None, description="What datagw calls itself. Default: `datagw/VERSION`.")
 
+    ca_file: str | None = Field(
+        default=None, description="File with the certificates of authorities to believe; else those of this machine."
+    )
+    insecure: bool = Field(
+        default=False, description="Take any certificate of this server: whoever answers is believed."
+    )
+    client_cert: str | None = Field(
+        default=None, description="File with the certificate that datagw shows to this server, in PEM."
+    )
+    client_key: str | None = Field(
+        default=None, description="File with its private key, not encrypted; else it is in `client_cert`, too."
+    )
+    proxy: TextOrSecret | None = Field(
+        default=None,
+        description='Address of a proxy, `"http://proxy.example.org:3128"`; with credentials: a reference. '
+        "Default: HTTPS_PROXY, HTTP_PROXY. Servers in NO_PROXY are asked directly.",
+    )
+
+    _insecure_told: set[str] = PrivateAttr(default_factory=set[str])
     _sizes: dict[tuple[str, str], int] = PrivateAttr(default_factory=dict[tuple[str, str], int])
 
     @field_validator("url")
@@ -60,6 +84,33 @@ class Http(Gateway):
     def _is_the_only_one(cls, value: Secret | None, info: ValidationInfo) -> Secret | None:
         if value is not None and (info.data.get("password") or info.data.get("username")) is not None:
             raise ValueError("either a token, or username and password")
+        return value
+
+    @field_validator("auth")
+    @classmethod
+    def _has_a_name(cls, value: str, info: ValidationInfo) -> str:
+        if value == "digest" and (info.data.get("username") is None or info.data.get("password") is None):
+            raise ValueError("digest needs username and password")
+        return value
+
+    @field_validator("client_key")
+    @classmethod
+    def _has_a_certificate(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("client_cert") is None:
+            raise ValueError("client_key is of no use without client_cert")
+        return value
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_a_proxy(cls, value: str | Secret | None, info: ValidationInfo) -> str | Secret | None:
+        if not isinstance(value, str):
+            return value
+        if has_credentials(value):
+            if info.context is not None:
+                raise ValueError('an address with credentials is a secret: write { env = "NAME" }')
+            return Secret(value=SecretStr(value))
+        if wrong := proxy_problem(value):
+            raise ValueError(wrong)
         return value
 
     @field_validator("headers")
@@ -111,16 +162,37 @@ class Http(Gateway):
             requests = asking.client()
         except ImportError:
             raise ConfigError("a gateway of type http needs a library: pip install 'datagw[http]'") from None
+        way = self._way()
+        way.check()
+        if way.insecure and not self._insecure_told:
+            asking.without_warnings()
+            self._insecure_told.add(self.url)
+            self.live.log.warning("%s: the certificate of %s is not checked (insecure = true)", self.name, self.url)
+        basic, auth = (self.username, self.password), None
+        if self.auth == "digest":
+            auth = digest(self.username or "", self.password.reveal() if self.password else "")
+            basic = None, None
         agent = self.user_agent or f"datagw/{__version__}"
         return Asking(
             requests,
             home=self.url,
-            secret=credentials.headers(self.headers, self.username, self.password, self.token),
+            secret=credentials.headers(self.headers, *basic, self.token),
             headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": agent},
             query=credentials.query(self.params),
             timeout=self.timeout,
             fence=self.live.fence,
             warn=lambda text: self.live.log.warning("%s: %s", self.name, text),
+            way=way,
+            auth=auth,
+        )
+
+    def _way(self) -> Way:
+        return Way(
+            ca_file=self.ca_file,
+            insecure=self.insecure,
+            client_cert=self.client_cert,
+            client_key=self.client_key,
+            proxy=self.proxy.reveal() if isinstance(self.proxy, Secret) else self.proxy,
         )
 
     # ---- looking
@@ -270,7 +342,7 @@ class Http(Gateway):
         except GatewayError:
             raise
         except Exception as error:
-            ours = session.speak(error, answer.host)
+            ours = session.speak(error, answer.host, answer.proxy)
             if ours is None:
                 raise
             raise ours from None

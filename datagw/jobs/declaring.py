@@ -24,7 +24,7 @@ _QUANTITIES: Mapping[str, Callable[[object], float]] = {
     "mode": octal,
     "timeout": lambda text: duration(text).total_seconds(),
 }
-_PATHS = ("private_key", "known_hosts", "ca_file")
+_PATHS = ("private_key", "known_hosts", "ca_file", "client_cert", "client_key")
 """Paths on this machine: relative ones start at the job file, as secret files and local roots do."""
 
 

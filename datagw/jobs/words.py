@@ -13,7 +13,7 @@ LATER = "not in this version"
 LATER_IN_A_JOB = frozenset(["records", "filter", "notify"])
 LATER_IN_RUN = frozenset(["image"])
 LATER_IN_A_SOURCE = frozenset[str]()
-LATER_IN_A_GATEWAY = frozenset(["ca_file", "insecure", "proxy", "client_cert", "client_key", "digest"])
+LATER_IN_A_GATEWAY = frozenset(["proxy"])
 LATER_TYPES = frozenset(
     [
         *("gcs", "azure", "webdav"),
@@ -45,6 +45,10 @@ _MEANT = {
     **dict.fromkeys(["base_url", "uri", "endpoint"], "url"),
     **dict.fromkeys(["bearer", "bearer_token"], "token"),
     **dict.fromkeys(["query", "parameters"], "params"),
+    **dict.fromkeys(["digest", "auth_type", "authentication"], "auth"),
+    **dict.fromkeys(["cafile", "ca_bundle", "ca_cert", "cacert"], "ca_file"),
+    **dict.fromkeys(["cert", "certificate", "client_certificate"], "client_cert"),
+    **dict.fromkeys(["http_proxy", "https_proxy", "proxies"], "proxy"),
     **dict.fromkeys(["date_regex", "dated_pattern", "regex_dated"], "dated_regex"),
     **dict.fromkeys(["tmp", "temp_dir", "tmpdir"], "tmp_dir"),
     **dict.fromkeys(["handler", "class", "pipeline", "function"], "backend"),

@@ -290,16 +290,16 @@ def test_what_comes_near_a_mistake_and_is_none_runs(read, text):
 
 
 IN_A_GATEWAY = [
-    ('host = "a"', "[gateways.g] type: is required; there are ftp, ftps, http, local, memory, s3, sftp"),
+    ('host = "a"', "[gateways.g] type: is required; there are datagouv, ftp, ftps, http, local, memory, s3, sftp"),
     ('type = "sft"', '[gateways.g] type: there is no type "sft"; did you mean sftp?'),
     ("type = 5", "[gateways.g] type: there is no type 5"),
     *(
         (f'type = "{kind}"', f"[gateways.g] type: {kind} is not in this version")
-        for kind in "datagouv elasticsearch kafka mail webdav ckan gcs azure".split()
+        for kind in "elasticsearch kafka mail webdav ckan gcs azure".split()
     ),
     ('type = "memory"\ntimout = 3', "[gateways.g] timout: unknown key; did you mean timeout?"),
-    ('type = "memory"\nca_file = "x"', "[gateways.g] ca_file: not in this version"),
-    ('type = "memory"\nproxy = "x"', "[gateways.g] proxy: not in this version"),
+    ('type = "memory"\nca_file = "x"', "[gateways.g] ca_file: unknown key; there are"),
+    ('type = "sftp"\nhost = "h"\nproxy = "x"', "[gateways.g] proxy: not in this version"),
     ('type = "memory"\ntimeout = 0', "[gateways.g] timeout: is more than 0"),
     ('type = "memory"\ntimeout = "soon"', "[gateways.g] timeout: a length of time has a unit"),
     ('type = "memory"\nconnections = 65', "[gateways.g] connections: is at most 64"),

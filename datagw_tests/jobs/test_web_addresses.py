@@ -146,10 +146,17 @@ def test_what_a_web_server_cannot_do_is_refused_when_the_job_file_is_loaded(read
             "token: either a token, or username and password",
         ),
         ('params = { token = "hunter2" }', "params: token is a secret: write { env ="),
-        ('proxy = "http://127.0.0.1:3128"', "proxy: not in this version"),
-        ("insecure = true", "insecure: not in this version"),
-        ('ca_file = "ca.pem"', "ca_file: not in this version"),
-        ('client_cert = "me.pem"', "client_cert: not in this version"),
+        ('proxy = "http://u:hunter2@127.0.0.1:3128"', "proxy: an address with credentials is a secret: write { env ="),
+        ('proxy = "u:hunter2@127.0.0.1:3128"', "proxy: an address with credentials is a secret"),
+        ('proxy = "socks5://127.0.0.1:3128"', "proxy: is the address of a proxy, as in"),
+        ('proxy = "http://127.0.0.1:x"', "proxy: is no address of a proxy"),
+        ('insecure = "yes please"', "insecure: is true or false"),
+        ('client_key = "me.key"', "client_key: client_key is of no use without client_cert"),
+        ('cert = "me.pem"', "cert: unknown key; did you mean client_cert?"),
+        ('cacert = "ca.pem"', "cacert: unknown key; did you mean ca_file?"),
+        ('username = "u"\nauth = "digest"', "auth: digest needs username and password"),
+        ('auth = "ntlm"', "auth: "),
+        ("digest = true", "digest: unknown key; did you mean auth?"),
     ],
 )
 def test_a_mistake_in_a_gateway_of_a_web_server_is_told_and_no_secret_shown(read, key, words):
@@ -158,6 +165,19 @@ def test_a_mistake_in_a_gateway_of_a_web_server_is_told_and_no_secret_shown(read
     assert any(words in str(problem) for problem in jobs.problems), [str(problem) for problem in jobs.problems]
     assert "hunter2" not in f"{jobs.problems!r} {jobs!r}"
     assert sorted(jobs.gateways) == ["local"]
+
+
+def test_files_of_certificates_are_looked_for_beside_the_job_file(read, tmp_path):
+    keys = 'ca_file = "ca.pem"\nclient_cert = "keys/me.pem"\nclient_key = "/etc/me.key"\nproxy = { env = "PROXY" }\n'
+    jobs = read(f"{PORTAL}{keys}")
+    assert [str(problem) for problem in jobs.problems] == []
+    portal, base = jobs.gateways["portal"], tmp_path
+    assert (portal.ca_file, portal.client_cert, portal.client_key) == (
+        f"{base}/ca.pem",
+        f"{base}/keys/me.pem",
+        "/etc/me.key",
+    )
+    assert portal.proxy == Secret(env="PROXY")
 
 
 def test_the_names_of_schemes_are_taken(read):

@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 
 class Asked(NamedTuple):
@@ -62,14 +62,19 @@ class Misbehaving:
     """Answers each path with the replies that were laid out for it, in their order; the last one stays.
 
     `head` and `get` lay out; a path without any is 404. Each connection carries one answer. `asked` has all requests.
-    With a `certificate` (and its key, in one PEM file) it speaks TLS.
+    With a `certificate` (and its key, in one PEM file) it speaks TLS, with `clients`, an authority, only with those
+    who show a certificate of it (unless they need not, without `must`); `shown` has the name in each certificate that was shown, or nothing.
     """
 
-    def __init__(self, certificate: Path | None = None) -> None:
+    def __init__(self, certificate: Path | None = None, *, clients: Path | None = None, must: bool = True) -> None:
         self._tls: ssl.SSLContext | None = None
         if certificate is not None:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(certificate)
+        if self._tls is not None and clients is not None:
+            self._tls.load_verify_locations(clients)
+            self._tls.verify_mode = ssl.CERT_REQUIRED if must else ssl.CERT_OPTIONAL
+        self.shown: list[str] = []
         self.connections = 0
         self.asked: list[Asked] = []
         self._replies: dict[tuple[str, str], list[Reply]] = defaultdict(list)
@@ -126,7 +131,10 @@ class Misbehaving:
             try:
                 sock.settimeout(10)
                 if self._tls is not None:
-                    sock = self._tls.wrap_socket(sock, server_side=True)
+                    sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                    _shake_hands(sock)
+                    subject: Any = (sock.getpeercert() or {}).get("subject", ())
+                    self.shown.append("".join(value for ((_, value),) in subject))
                 request = _read(sock)
                 if request is None:
                     return
@@ -137,6 +145,17 @@ class Misbehaving:
                 reply(request, Line(sock, self._over))
             except OSError:
                 return  # the client has hung up, which is its right
+
+
+def _shake_hands(sock: ssl.SSLSocket) -> None:
+    """Whoever is refused hears of it: the line is not cut before it has hung up."""
+    try:
+        sock.do_handshake()
+    except ssl.SSLError:
+        sock.shutdown(socket.SHUT_WR)
+        while sock.recv(4096):
+            continue
+        raise
 
 
 def _read(sock: socket.socket) -> Asked | None:

@@ -26,11 +26,20 @@ def missing() -> tuple[str, str] | None:
 class Nginx:
     """An nginx in `folder`; `root` is what it serves. `server` are further lines for its server block.
 
-    With `users` (name to password) it asks for basic authentication. As a context manager it is started at entry and
+    With `users` (name to password) it asks for basic authentication; with a `certificate` (and its key, in one PEM file)
+    it speaks TLS, and with `clients`, an authority, it asks for its clients' certificates. As a context manager it is started at entry and
     stopped at exit.
     """
 
-    def __init__(self, folder: Path, *, users: dict[str, str] | None = None, server: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        users: dict[str, str] | None = None,
+        certificate: Path | None = None,
+        clients: Path | None = None,
+        server: str = "",
+    ) -> None:
         self.folder = folder
         self.root = folder / "root"
         self.root.mkdir(parents=True)
@@ -42,6 +51,12 @@ class Nginx:
             lines = [f"{name}:{{PLAIN}}{password}\n" for name, password in users.items()]
             (folder / "users").write_text("".join(lines))
             auth = f'auth_basic "datagw test"; auth_basic_user_file {folder}/users;'
+        self._scheme, tls = "http", ""
+        if certificate is not None:
+            self._scheme, tls = "https", "ssl"
+            server += f" ssl_certificate {certificate}; ssl_certificate_key {certificate};"
+        if clients is not None:
+            server += f" ssl_client_certificate {clients}; ssl_verify_client on;"
         who = "user root;" if os.geteuid() == 0 else ""
         temporary = " ".join(
             f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -55,7 +70,7 @@ class Nginx:
                 log_format short '$status $request_method $request_uri';
                 access_log {self.log} short;
                 default_type application/octet-stream;
-                server {{ listen 127.0.0.1:{self.port} sndbuf=128k; root {self.root}; {auth} {server} }}
+                server {{ listen 127.0.0.1:{self.port} {tls} sndbuf=128k; root {self.root}; {auth} {server} }}
             }}
             """
         )
@@ -63,7 +78,7 @@ class Nginx:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
 
     @property
     def running(self) -> bool:

@@ -35,7 +35,7 @@ class Settings(BaseModel):
         default=None, description="Permissions of published files, in octal; else the place's default."
     )
 
-    @field_validator("ca_file", check_fields=False)
+    @field_validator("ca_file", "client_cert", "client_key", check_fields=False)
     @classmethod
     def _at_home(cls, value: str | None) -> str | None:
         return None if value is None else os.path.expanduser(value)

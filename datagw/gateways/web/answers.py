@@ -31,13 +31,16 @@ _STORED = {  # encodings that a server may claim of what simply is stored like t
 class Answer:
     """What a server answered to one question, redirects followed. The body is read, or the connection is closed."""
 
-    def __init__(self, response: Any, url: str, host: str, timeout: float, fence: Callable[[], None]) -> None:
+    def __init__(
+        self, response: Any, url: str, host: str, timeout: float, fence: Callable[[], None], proxy: str | None = None
+    ) -> None:
         self._response = response
         self._timeout = timeout
         self._fence = fence
         self._reads = False
         self.url = url
         self.host = host
+        self.proxy = proxy
         self.status: int = response.status_code
         self.size = _number(self.header("Content-Length"))
         self.etag = self.header("ETag") or None
@@ -66,7 +69,8 @@ class Answer:
         """The error that its status stands for; None where the file (or, `ranged`, a part of it) follows."""
         if self.status in _WHOLE or (ranged and self.status == 206):
             return None
-        return refusals.of_status(self.status, self.host, self.header("Retry-After"))
+        asks = self.header("WWW-Authenticate") or ""
+        return refusals.of_status(self.status, self.host, self.header("Retry-After"), asks=asks, proxy=self.proxy)
 
     def check_encoding(self, path: str) -> None:
         """Raises Rejected where the body is packed on its way, so that it is not the file's own bytes."""

@@ -11,6 +11,7 @@ from datagw.errors import GatewayError, Rejected, Unavailable
 from datagw.files import RemoteFile
 from datagw.gateways.web import refusals
 from datagw.gateways.web.answers import Answer
+from datagw.gateways.web.reaching import Way
 from datagw.gateways.web.waiting import in_time
 
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -32,6 +33,8 @@ class Asking:
         timeout: float,
         fence: Callable[[], None],
         warn: Callable[[str], None],
+        way: Way | None = None,
+        auth: Any = None,
     ) -> None:
         self._session = requests.Session()
         self._session.headers.clear()
@@ -40,6 +43,8 @@ class Asking:
         self._home = home
         self._secret = dict(secret)
         self._headers = dict(headers)
+        self._way = way or Way()
+        self._auth = auth
         self._timeout = timeout
         self._fence = fence
         self._warn = warn
@@ -60,7 +65,7 @@ class Asking:
             response = self._send(method, url, host, headers)
             target = response.headers.get("Location") if response.status_code in _REDIRECTS else None
             if target is None:
-                return Answer(response, url, host, self._timeout, self._fence)
+                return Answer(response, url, host, self._timeout, self._fence, self._way.proxy_of(url))
             response.close()
             url = self._followed(url, target, host)
         raise Rejected(f"{host_of(url)} leads on for ever: more than {_MOST_REDIRECTS} redirects")
@@ -72,29 +77,31 @@ class Asking:
         """
         host = host_of(url)
         response = self._send(method, url, host, headers, body, seconds)
-        return Answer(response, url, host, self._timeout, self._fence)
+        return Answer(response, url, host, self._timeout, self._fence, self._way.proxy_of(url))
 
-    def speak(self, error: BaseException, host: str) -> GatewayError | None:
+    def speak(self, error: BaseException, host: str, proxy: str | None = None) -> GatewayError | None:
         """What a native error means."""
-        return refusals.of_error(error, host, self._timeout)
+        return refusals.of_error(error, host, self._timeout, proxy)
 
     def _send(
         self, method: str, url: str, host: str, headers: Mapping[str, str], body: Any = None, seconds: float = 0
     ) -> Any:
         seconds = seconds or self._timeout
         sent = {**self._headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        if same_server(self._home, url):
+        home = same_server(self._home, url)
+        if home:
             sent.update(self._secret)
+        way = self._way.asked(url, home=home) | {"auth": self._auth if home else None}
 
         def work() -> Any:
             return self._session.request(
-                method, url, headers=sent, data=body, stream=True, allow_redirects=False, timeout=seconds
+                method, url, headers=sent, data=body, stream=True, allow_redirects=False, timeout=seconds, **way
             )
 
         try:
             return in_time(work, 2 * seconds, self._fence, lambda late: late.close())
         except Exception as error:
-            ours = refusals.of_error(error, host, seconds)
+            ours = refusals.of_error(error, host, seconds, self._way.proxy_of(url))
             if ours is None:
                 raise
             if isinstance(ours, Unavailable):
@@ -150,3 +157,9 @@ def _no_target(response: Any) -> None:
 def client() -> Any:
     """The library requests, imported now."""
     return importlib.import_module("requests")
+
+
+def without_warnings() -> None:
+    """Keeps urllib3 from warning at each request of a certificate that is not checked; it was warned of once."""
+    urllib3: Any = importlib.import_module("urllib3")
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
