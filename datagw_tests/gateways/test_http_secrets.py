@@ -114,6 +114,30 @@ def test_cookies_of_a_server_go_back_to_it(server: Misbehaving):
     assert server.asked[1].headers["cookie"] == "id=5"
 
 
+def test_cookies_of_a_server_do_not_go_to_another_host(server: Misbehaving, elsewhere: Misbehaving):
+    far = f"http://localhost:{elsewhere.port}"
+    server.both("/f", raw(told(302, {"Location": f"{far}/back", "Set-Cookie": "id=5", "Content-Length": 0})))
+    elsewhere.both("/back", raw(told(302, {"Location": f"{server.url}/g", "Set-Cookie": "no=6", "Content-Length": 0})))
+    server.both("/g", moved(f"{far}/f"))
+    with portal(server, headers={"Cookie": SecretStr("own=1")}) as gateway:
+        assert gateway.read("f") == b"content"
+    assert "own=1" in server.asked[0].headers["cookie"]
+    assert [one.headers.get("cookie") for one in elsewhere.asked] == [None, "no=6"]
+
+
+def test_params_are_for_the_address_that_was_asked_and_not_for_where_it_leads(
+    server: Misbehaving, elsewhere: Misbehaving
+):
+    server.both("/f", moved(f"{elsewhere.url}/back"))
+    elsewhere.both("/back", moved(f"{server.url}/g?theirs=1"))
+    server.both("/g", GOOD)
+    with portal(server, params={"token": SecretStr("hunter2")}) as gateway:
+        assert gateway.read("f") == b"content"
+    assert [one.target for one in server.asked] == ["/f?token=hunter2", "/g?theirs=1"]
+    assert [one.target for one in elsewhere.asked] == ["/back"]
+    assert "hunter2" not in str(elsewhere.asked)
+
+
 @pytest.mark.parametrize(
     ("target", "words"),
     [
