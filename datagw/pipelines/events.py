@@ -60,4 +60,4 @@ class Events:
 def _mixed(payload: object, more: dict[str, Any]) -> object:
     if isinstance(payload, dict):
         return {**cast("dict[str, Any]", payload), **more}
-    return more if payload is None and more else payload
+    return payload

@@ -39,9 +39,11 @@ def hand_over(
 ) -> Iterator[tuple[Reading, Published | GatewayError]]:
     """Calls a job's Python code for files in hand, as `_publish_many` of a place; yields what became of each.
 
-    New files are handed over one by one, all others together. Raises ConfigError where there is no such code.
+    New files are handed over one by one, all others together; without a payload it is `{}`.
+    Raises ConfigError where there is no such code.
     """
-    code = replace(_Code.of(bench, payload, resume_from, again), only=only)
+    given: object = {} if payload is None else payload
+    code = replace(_Code.of(bench, given, resume_from, again), only=only)
     if bench.job.new_files and code.per_file:
         for reading in readings:
             yield from code.call([reading])

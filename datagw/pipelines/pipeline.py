@@ -96,7 +96,7 @@ class BasePipeline(Registering):
 
     @property
     def payload(self) -> Any:
-        """What the run was started with; None, if with nothing."""
+        """What the run was started with; `{}`, if with nothing."""
         return self._tools.payload
 
     @property

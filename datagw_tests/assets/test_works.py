@@ -29,7 +29,7 @@ class Pipe(BasePipeline):
 
 
 def takes(event):
-    return {"country": (event["payload"] or {}).get("country", "none")}
+    return {"country": event["payload"].get("country", "none")}
 
 
 def breaks(event):

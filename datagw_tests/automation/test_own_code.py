@@ -46,7 +46,7 @@ def third(event):
 
 def nightly(event):
     called("nightly")
-    return {"country": (event["payload"] or {}).get("country", "none")}
+    return {"country": event["payload"].get("country", "none")}
 """
 JOBS = """
     [gateways.left]

@@ -213,7 +213,7 @@ def graphs(draw: st.DrawFn) -> list[Node]:
 
 @given(graphs())
 def test_an_event_holds_what_all_before_it_returned_and_nothing_of_others(made: list[Node]) -> None:
-    events = Events(made, {"job": "j", "payload": None, "files": []})
+    events = Events(made, {"job": "j", "payload": {}, "files": []})
     before: dict[str, set[str]] = {}
     for node in made:
         before[node.name] = set(node.after).union(*(before[name] for name in node.after)) if node.after else set()

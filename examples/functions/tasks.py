@@ -1,5 +1,5 @@
 def list_files(event):
-    count = (event["payload"] or {}).get("count", 3)
+    count = event["payload"].get("count", 3)
     return [{"name": f"{number}.txt"} for number in range(count)]
 
 
