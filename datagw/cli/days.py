@@ -45,7 +45,7 @@ def command(settings: Settings, job: str, first: date | None, last: date | None)
     file = job_file(settings)
     one = job_of(file, job)
     if not one.dated:
-        raise click.UsageError(f"The job {job} has no days: its source holds no date.")
+        raise click.UsageError(f"The job {job} has no days; `datagw history {job}` shows its runs.")
     tell_errors(file)
     with open_world(file) as world:
         found = _look(one, world_for(file, one, world), first, last)

@@ -28,7 +28,7 @@ RECENT = 10  # rows of each kind in the text
 @click.option("--since", metavar="WHEN", help="From then on: 2026-01-31, 2026-01-31T12:00 (UTC), or 36h, 7d ago.")
 @pass_settings
 def command(settings: Settings, job: str | None, since: str | None) -> None:
-    """What ran, what was published and proven, what failed; of own code its functions, and what it told of.
+    """What ran, what was published and proven, what failed; of own code its functions, and what it registered.
 
     The text shows the latest of each; --json is complete.
     """
@@ -114,7 +114,7 @@ def _print_own_code(ledger: Ledger, job: str | None, since: datetime | None) -> 
         print_table(_left("at", "job", "day", "function", "state", "run", "error"), ran)
     registered = ledger.registrations(job, since)
     if registered:
-        _heading("files told of", len(registered))
+        _heading("files registered", len(registered))
         told = [
             (
                 *(_short(r.at), r.job, _day(r.day), r.name),
@@ -161,6 +161,7 @@ def _run(run: Run) -> dict[str, Any]:
         "started": moment(run.started),
         "ended": moment(run.ended),
         "state": run.state,
+        "error": run.error,
     }
 
 

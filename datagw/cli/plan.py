@@ -28,8 +28,8 @@ _HEADINGS = {
     "send": "to be sent",
     "adopt": "to be adopted if equal",
     "refuse": "refused",
-    "delete": "source files to be deleted once every copy is proven",
-    "move": "source files to be moved once every copy is proven",
+    "delete": "source files to be deleted",
+    "move": "source files to be moved",
     "wait": "left for later",
     "leave": "left as they are",
     "ignore": "ignored",
@@ -211,6 +211,8 @@ def _print_files(file: JobFile, heading: str, found: Sequence[tuple[DayPlan, Act
         for plan, action in found[:most]
     ]
     columns = [("copy", "left"), ("file", "left"), ("size", "right"), ("why", "left")]
+    if not any(row[1] for row in rows):  # it concerns the source alone
+        rows, columns = [(row[0], *row[2:]) for row in rows], columns[1:]
     _print_table([plan for plan, _ in found], columns, rows, indent="    ")
 
 

@@ -44,7 +44,7 @@ def print_reports(file: JobFile, job: Job, reports: Mapping[date | None, Report]
             ],
         )
         _print(
-            "told of",
+            "registered",
             label,
             [("name", "left"), ("size", "right"), ("sha256", "left"), ("error", "left")],
             [

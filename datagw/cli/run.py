@@ -84,7 +84,7 @@ def command(
     one = job_of(file, job)
     asked = Asked(day, first, last)
     if asked.any and not one.dated:
-        raise click.UsageError(f"The job {job} has no days: its source holds no date.")
+        raise click.UsageError(f"The job {job} has no days.")
     refuse_payload(one, payload)
     tell_errors(file)
     found = _look(file, one, asked)

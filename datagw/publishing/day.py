@@ -101,7 +101,8 @@ class DayWork(Books):
         plan = settled_only(self.job, plan, self.source, self.world, self.wish)
         self.notes.extend(plan.notes)
         size = sum(file.claim.size for file in sight.files)
-        self._say("screened %s, %s bytes", _files(len(sight.files)), f"{size:,}")
+        if self.job.watches:
+            self._say("screened %s, %s bytes", _files(len(sight.files)), f"{size:,}")
         for note in plan.notes:
             self._say("%s", note, level=logging.WARNING if note in self.source.live.notes else logging.INFO)
         for odd in plan.of("ignore"):
@@ -130,14 +131,11 @@ class DayWork(Books):
                 claimed |= self._claimed_later(name, sight)
                 remove_unclaimed_parts(self.world, self.lease, work.gateway, work.sight, plan, claimed)
             size = sum(action.source.size for action in sends[name])
-            self._say(
-                "%s: %d in place, %d to send, %s bytes",
-                name,
-                work.skipped + work.adopted,
-                len(sends[name]),
-                f"{size:,}",
-            )
-            self.world.progress.plan(f"{self.job.name} {self.label} {name}", len(sends[name]), size)
+            words = "in place, %d to send" if self.job.work is None else "taken before, %d to hand over"
+            if self.job.watches:
+                self._say(f"%s: %d {words}, %s bytes", name, work.skipped + work.adopted, len(sends[name]), f"{size:,}")
+            label = " ".join(dict.fromkeys([self.job.name, self.label, name]))
+            self.world.progress.plan(label, len(sends[name]), size if self.job.watches else 0)
         if any(sends[name] for name in self.works):
             self._set_markers(sends)
             self._send(sends)
@@ -235,7 +233,7 @@ class DayWork(Books):
             finally:
                 unstage(list(staged.values()))
             done += len(batch)
-            if time.monotonic() - told >= 60 or done == total:
+            if self.job.watches and (time.monotonic() - told >= 60 or done == total):
                 told = time.monotonic()
                 self._say("%.1f %% (%d of %s)", 100 * done / total, done, _files(total))
 

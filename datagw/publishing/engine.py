@@ -299,7 +299,18 @@ def _state_of(results: Sequence[DayResult]) -> tuple[RunState, str | None]:
         return "done", None
     named = ", ".join(result.label for result in failed[:10])
     published = any(result.published_something or result.state in ("published", "empty") for result in results)
-    return ("partly" if published else "failed"), f"failed: {named}"
+    why = f"failed: {named}" if failed[0].day is not None else _why(failed[0])
+    return ("partly" if published else "failed"), why
+
+
+def _why(result: DayResult) -> str:
+    """What a job without days failed by: the first of its errors, in one line, and how many more there are."""
+    errors = [error for error in (result.error, *(failure.error for failure in result.failures)) if error]
+    if not errors:
+        return "failed"
+    first, *lines = errors[0].splitlines()
+    more = f"; and {len(errors) - 1:,} more" if len(errors) > 1 else ""
+    return f"{first}{f' {lines[-1].strip()}' if lines else ''}{more}"
 
 
 __all__ = ["LeaseHeld", "LeaseLost", "due", "plan_day", "publish", "survey"]

@@ -354,7 +354,13 @@ def _goings(job: Job, source: SourceSight, actions: list[Action], known: Remembe
     kind, held = ("delete" if job.delete_source else "move"), weak | source.restless.keys()
     for file in source.files:
         if kinds.get(file.claim.path, set()) <= _GOOD and file.claim.path not in held:
-            yield Action(kind, file.claim, "", "", f"once all {len(job.to)} copies are proven", file.relative)
+            yield Action(kind, file.claim, "", "", _once(job), file.relative)
+
+
+def _once(job: Job) -> str:
+    if job.work is not None:
+        return "once it is taken"
+    return "once its copy is proven" if len(job.to) == 1 else f"once all {len(job.to)} copies are proven"
 
 
 def _taken_away(sight: CopySight, source: SourceSight, known: Remembered) -> Iterator[str]:

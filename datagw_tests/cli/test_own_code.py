@@ -12,7 +12,7 @@ from datagw_tests.cli.conftest import Cli
 OWN = """
 def says(event, tools):
     tools.register_file(name="list.json", size=3, sha256="00")
-    return {"country": (event["payload"] or {}).get("country")}
+    return {"country": event["payload"].get("country")}
 
 def breaks(event):
     raise ValueError("no bread")
@@ -70,7 +70,7 @@ def test_a_payload_is_json_or_a_file_of_it_and_what_came_of_it_is_told(shop: Pat
     assert day["work"]["registered"] == [{"name": "list.json", "size": 3, "sha256": "00", "error": None}]
     (shop / "payload.json").write_text('{"country": "de"}', encoding="utf-8")
     said = cli("run", "says", "--payload", "@payload.json")
-    assert "told of: 1 file" in said.out
+    assert "registered: 1 file" in said.out
     assert said.out.endswith("says: published\n")
 
 
@@ -104,9 +104,10 @@ def test_a_graph_that_fails_names_its_functions_and_so_does_the_history(shop: Pa
     ]
     assert [one["name"] for one in history["registered"]] == ["list.json"]
     assert "no bread" in history["failures"][0]["error"]
+    assert "second failed: ValueError: no bread" in history["runs"][0]["error"]
     text = cli("history", "broken").out
     assert "3 functions\n" in text
-    assert "1 file told of\n" in text
+    assert "1 file registered\n" in text
 
 
 def test_a_script_for_each_file_is_heard_in_the_log_and_one_that_fails_takes_no_other_down(shop: Path, cli: Cli):
@@ -119,6 +120,13 @@ def test_a_script_for_each_file_is_heard_in_the_log_and_one_that_fails_takes_no_
     assert "spoilt" in said.out
     (shop / "in/bad.txt").write_text("mended", encoding="utf-8")
     assert cli("run", "files").code == 0
+
+
+def test_a_job_that_watches_nothing_says_nothing_of_files(shop: Path, cli: Cli):
+    said = cli("run", "says")
+    assert "INFO says: done (published)" in said.err
+    assert "screened" not in said.err
+    assert "1 file" not in said.err
 
 
 def test_a_plan_says_what_would_be_handed_over(shop: Path, cli: Cli):
