@@ -5,7 +5,10 @@ A ledger that is up to date costs one look at its version. Alembic is loaded onl
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, text
@@ -63,6 +66,11 @@ def _version(connection: Connection) -> str | None:
 
 
 def _migrate(connection: Connection) -> None:
+    with _quiet():
+        _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
     from alembic import command
     from alembic.config import Config
 
@@ -75,6 +83,19 @@ def _migrate(connection: Connection) -> None:
     config.set_main_option("script_location", "datagw.ledger:migrations")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Alembic without its lines on how it works, unless somebody has set a level of their own for it."""
+    log = logging.getLogger("alembic")
+    before = log.level
+    if before == logging.NOTSET:
+        log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _use_wal(engine: Engine, shown: str) -> None:

@@ -86,6 +86,15 @@ def test_a_ledger_that_is_current_opens_without_alembic(url: str) -> None:
     assert done.stdout == "False\n"
 
 
+def test_a_program_that_listens_to_all_logs_hears_nothing_of_how_a_ledger_is_made(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with Ledger.open(tmp_path / "jobs.db"):
+        pass
+    assert caplog.text == ""
+
+
 def test_the_rows_are_there_without_a_database_library() -> None:
     code = "import sys; from datagw.ledger import Owner, Receipt; print('sqlalchemy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
