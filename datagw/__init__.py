@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datagw.gateways.secrets import Secret
     from datagw.gateways.sftp import Sftp
     from datagw.library.calls import plan, publish
+    from datagw.library.listing import ls
     from datagw.library.progress import Progress
     from datagw.library.results import Result
     from datagw.publishing.engine import LeaseHeld
@@ -47,6 +48,7 @@ __all__ = [
     "Sftp",
     "__version__",
     "errors",
+    "ls",
     "plan",
     "publish",
 ]
@@ -59,6 +61,7 @@ _HOMES = {
     "Result": "library.results",
     "RetryPolicy": "gateways.front.retries",
     "Secret": "gateways.secrets",
+    "ls": "library.listing",
     "plan": "library.calls",
     "publish": "library.calls",
 }

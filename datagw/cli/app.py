@@ -19,12 +19,12 @@ COMMANDS = {
     "history": "history",
     "days": "days",
     "ls": "ls",
+    "copy": "copy",
     "trust": "trust",
     "dev": "dev",
     "demo": "demo",
     "serve": "later",
     "apply": "later",
-    "copy": "later",
 }
 
 

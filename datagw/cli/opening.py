@@ -84,7 +84,13 @@ def gateway_of(file: JobFile, name: str) -> Gateway:
     raise click.UsageError(unknown("gateway", name, sorted(file.gateways)))
 
 
-def gateway_and_path(settings: Settings, place: str) -> tuple[Gateway, str]:
+def job_file_if_any(settings: Settings) -> JobFile | None:
+    """The job file; None where nobody names one, and there is none here."""
+    named = settings.config or os.environ.get("DATAGW_JOBS") or os.path.exists("jobs.toml")
+    return job_file(settings) if named else None
+
+
+def gateway_and_path(settings: Settings, place: str, file: JobFile | None = None) -> tuple[Gateway, str]:
     """The gateway and the path on it that `GATEWAY:PATH` names, taken letter by letter.
 
     `local:` needs no job file; its relative paths start at the folder of one, if there is one, else here.
@@ -95,11 +101,11 @@ def gateway_and_path(settings: Settings, place: str) -> tuple[Gateway, str]:
             f"Write GATEWAY:PATH, as in `institute:readings`; a path of this machine is `local:{place}`."
         )
     if name != "local":
-        return gateway_of(job_file(settings), name), path
+        return gateway_of(file or job_file(settings), name), path
     from datagw.gateways.local import Local
 
-    given = settings.config or os.environ.get("DATAGW_JOBS") or ("jobs.toml" if os.path.exists("jobs.toml") else None)
-    base = Path.cwd() if given is None else job_file(settings).base
+    file = file or job_file_if_any(settings)
+    base = Path.cwd() if file is None else file.base
     return Local.model_validate({"root": "/"}).using(name="local"), os.path.normpath(
         os.path.join(base, os.path.expanduser(path))
     ).lstrip("/")

@@ -12,8 +12,8 @@ import click
 import pytest
 
 from datagw.cli.history import moment_since
-from datagw.cli.ls import chosen
 from datagw.files import RemoteFile, part_name
+from datagw.library.listing import chosen
 from datagw_tests.cli.conftest import JOBS, Cli, published_by_the_library, write
 
 # ---- init and check
