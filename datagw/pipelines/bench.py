@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from datagw.pipelines.loading import modules_of
 from datagw.pipelines.opened import Gateways
 from datagw.pipelines.report import Report
 from datagw.pipelines.secrets import Masker, Secrets, masked_logger, nothing_told
-from datagw.publishing.staging import open_folder
+from datagw.publishing.staging import open_folder, remove_tree
 from datagw.publishing.world import World
 
 
@@ -46,7 +45,7 @@ class Bench:
         try:
             yield folder
         finally:
-            _remove(folder)
+            remove_tree(folder)
 
 
 @contextmanager
@@ -68,7 +67,7 @@ def bench_of(job: Job, world: World, base: Path, report: Report, fence: Callable
             yield Bench(job, job.work, world, base, folder, secrets, mask, log, gateways, report, fence)
     finally:
         gateways.close()
-        _remove(folder)
+        remove_tree(folder)
 
 
 def _of_a_command(work: Work) -> Iterator[str]:
@@ -85,20 +84,6 @@ def empty(folder: Path) -> None:
     """Removes all that is in a folder."""
     for entry in os.scandir(folder):
         if entry.is_dir(follow_symlinks=False):
-            _remove(Path(entry.path))
+            remove_tree(Path(entry.path))
         else:
             os.unlink(entry.path)
-
-
-def _remove(folder: Path) -> None:
-    """Removes a folder, also where own code has taken rights from what is in it."""
-    try:
-        shutil.rmtree(folder)
-    except FileNotFoundError:
-        return
-    except PermissionError:
-        for inner, folders, _ in os.walk(folder):
-            for path in (os.path.join(inner, name) for name in folders):
-                if not os.path.islink(path):
-                    os.chmod(path, 0o700)
-        shutil.rmtree(folder)

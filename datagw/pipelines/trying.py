@@ -19,7 +19,8 @@ from datagw.pipelines.tools import Tools
 
 T = TypeVar("T")
 
-_ENDS_THE_RUN = (Aborted, LeaseLost, LedgerError)
+_ENDS_THE_RUN = (Aborted, LeaseLost, LedgerError, KeyboardInterrupt, GeneratorExit)
+_DAGSTERS_INTERRUPT = "DagsterExecutionInterruptedError"
 _TEMPORARY = 75  # EX_TEMPFAIL of sysexits.h
 
 
@@ -86,12 +87,15 @@ def their_errors(bench: Bench, what: str) -> Generator[None, None, None]:
     except TimedOut as error:
         bench.gateways.close()  # it may have been ended in the middle of a word
         raise Failed(str(error)) from None
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is theirs
+    except BaseException as error:
+        if type(error).__name__ == _DAGSTERS_INTERRUPT:
+            raise  # whatever else it is, it is theirs
+        bench.fence()  # unless the run is ended, and what they have started with it
         bench.log.info("%s: %s", what, traceback_of(error))
         raise Failed(_text_of(error), outage=isinstance(error, Unavailable)) from None
 
 
-def _text_of(error: Exception) -> str:
+def _text_of(error: BaseException) -> str:
     """`ValueError: it rained (pipelines.py:17 in run)`; our own errors say themselves what they are."""
     where = frame_of(error)
     text = str(error) if isinstance(error, GatewayError) else f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from datagw.errors import Changed, Denied, GatewayError, Rejected, Unavailable
-from datagw.files import RemoteFile, StagedFile, is_own_name, join, safe_path
+from datagw.files import MARKER, RemoteFile, StagedFile, is_own_name, join, safe_path
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.front.retries import wait as pause
@@ -97,6 +97,9 @@ def _found(world: World, folder: Path, files: Sequence[str] | None, of: str) -> 
     for relative in sorted(_walked(world, folder) if files is None else {safe_path(file) for file in files}):
         name = join(of, relative)
         local = folder / relative
+        if _is_ours(relative):
+            found.wrong[name] = Rejected("datagw calls files of its own so", path=name)
+            continue
         try:
             claim = RemoteFile.from_stat(name, os.lstat(local))
         except FileNotFoundError:
@@ -123,12 +126,16 @@ def _walked(world: World, folder: Path) -> Iterator[str]:
     for parent, _, names in os.walk(folder, onerror=_raise):
         for name in names:
             relative = os.path.relpath(os.path.join(parent, name), folder)
-            if is_own_name(relative):
-                continue
-            if not os.path.isfile(os.path.join(parent, name)) or os.path.islink(os.path.join(parent, name)):
+            if _is_ours(relative):
+                world.log.info("%s: datagw calls files of its own so; left alone", relative)
+            elif not os.path.isfile(os.path.join(parent, name)) or os.path.islink(os.path.join(parent, name)):
                 world.log.info("%s: no regular file; left alone", os.path.join(parent, name))
             else:
                 yield relative
+
+
+def _is_ours(relative: str) -> bool:
+    return is_own_name(relative) or relative.rpartition("/")[2] == MARKER
 
 
 def _raise(error: OSError) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,9 @@ from datagw.publishing.world import World
 
 _NOTE = ".datagw-staging"
 _SPARE = 16 << 20  # bytes that are left to the disk
+_TRIES = 3  # to remove a folder
+
+_log = logging.getLogger("datagw")
 
 
 def stage(world: World, source: Gateway, claims: Sequence[RemoteFile]) -> Iterator[StagedFile | GatewayError]:
@@ -59,9 +63,43 @@ def open_folder(tmp_root: Path, run: str) -> Path:
 
 
 def close_folder(folder: Path) -> None:
-    """Removes a run's staging folder and all that is in it; no error where it is gone."""
-    if (folder / _NOTE).exists():
-        shutil.rmtree(folder)
+    """Removes a run's staging folder and all that is in it; no error where it is gone.
+
+    Where something still writes there, which own code has left running, a later run removes the rest.
+    """
+    if (folder / _NOTE).exists() and not remove_tree(folder):
+        open_folder(folder.parent, folder.name)
+
+
+def remove_tree(folder: Path) -> bool:
+    """Removes a folder and all that is in it, also where rights were taken from what is in it.
+
+    False, with a line in the log, where something of it stays: another user's, or somebody still writes there.
+    """
+    problem: OSError | None = None
+    for _ in range(_TRIES):
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError as error:  # somebody else removes it as well
+            problem = error
+            if not folder.exists():
+                return True
+        except OSError as error:
+            problem = error
+            _allow(folder)
+        else:
+            return True
+    _log.warning("%s stays: %s", folder, problem)
+    return False
+
+
+def _allow(folder: Path) -> None:
+    """Gives rights back to folders, as far as they are ours."""
+    with contextlib.suppress(OSError):  # whoever removes it says so
+        os.chmod(folder, 0o700)
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                _allow(Path(entry.path))
 
 
 def sweep(tmp_root: Path) -> list[str]:
@@ -69,11 +107,14 @@ def sweep(tmp_root: Path) -> list[str]:
     gone: list[str] = []
     for note in tmp_root.glob(f"*/{_NOTE}"):
         try:
-            owner = Owner(**json.loads(note.read_text("utf-8")))
+            said = note.read_text("utf-8")
+            owner = Owner(**json.loads(said))
         except (OSError, ValueError, TypeError):
             continue  # being made or removed at this moment
         if owner.alive() is False:
-            with contextlib.suppress(FileNotFoundError):  # another run sweeps as well
-                shutil.rmtree(note.parent)
-            gone.append(note.parent.name)
+            if remove_tree(note.parent):
+                gone.append(note.parent.name)
+                continue
+            with contextlib.suppress(OSError):  # not even the note went
+                note.write_text(said, "utf-8")  # for the next sweep
     return gone

@@ -168,3 +168,14 @@ def second(event, tools): assert event["hidden"] == "Zk9-very-secret"
     )
     assert shop.run().state == "published"
     assert [node.output for node in shop.report.nodes] == [{"hidden": STARS}, None]
+
+
+def test_no_way_to_end_a_function_tells_a_secret(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY", "Zk9-very-secret")
+    shop.write(
+        '[work]\nbackend = "mine:f"\nsecrets = { key = "KEY" }\n',
+        mine="import asyncio\ndef f(event, tools): raise asyncio.CancelledError(tools.secrets['key'])\n",
+    )
+    (error,) = errors_of(shop.run())
+    assert f"CancelledError: {STARS}" in error
+    assert [run.state for run in shop.ledger.runs("work")] == ["failed"]

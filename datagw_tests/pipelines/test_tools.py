@@ -204,6 +204,48 @@ def test_files_that_own_code_has_locked_go_all_the_same(shop: Workshop) -> None:
     assert shop.left() == []
 
 
+def test_what_is_still_written_to_the_folder_for_a_call_is_no_failure(shop: Workshop) -> None:
+    shop.write(
+        '[work]\nbackend = "mine:f"\n',
+        mine="""
+import threading
+
+over = threading.Event()
+
+def write(folder, written):
+    while not over.is_set():
+        try:
+            (folder / "x").write_text("x")
+        except OSError:
+            return
+        finally:
+            written.set()
+
+def f(event, tools):
+    for _ in range(3):
+        written = threading.Event()
+        thread = threading.Thread(target=write, args=(tools.tmp_dir, written), daemon=True)
+        thread.start()
+        written.wait()
+    tools.ledger.set_position("work", "called", True)
+""",
+    )
+    assert shop.run().state == "published"
+    assert shop.ledger.position("work", "called")
+    shop.run()
+    assert errors_of(shop.run()) == []
+
+
+@pytest.mark.parametrize("name", [".do-not-touch", "sub/.datagw-0123456789abcdef0123456789abcdef.part"])
+def test_the_names_of_datagws_own_files_are_refused(shop: Workshop, name: str) -> None:
+    with tools_of(shop) as tools:
+        made = tools.tmp_dir / "a"
+        made.write_text("a")
+        with pytest.raises(Rejected, match="datagw calls files of its own so"):
+            tools.publish(made, f"shelf:{name}")
+    assert shop.shelf() == {}
+
+
 def test_the_folder_for_a_call_is_where_the_job_file_says(shop: Workshop) -> None:
     with tools_of(shop) as tools:
         assert Path(os.path.commonpath([tools.tmp_dir, shop.tmp])) == shop.tmp

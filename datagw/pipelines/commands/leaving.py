@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 from datagw.errors import Denied, GatewayError, Unavailable, printable
-from datagw.files import RemoteFile
+from datagw.files import MARKER, RemoteFile, is_own_name
 from datagw.jobs import Job
 from datagw.pipelines.commands.ending import Stopped
 from datagw.pipelines.report import Report
@@ -53,33 +52,13 @@ def left_in(out: Path, log: logging.Logger) -> list[str]:
             native = os.path.join(folder, name)
             kind = RemoteFile.from_stat(name, os.lstat(native)).kind
             path = os.path.relpath(native, out)
-            if kind == "file":
+            if is_own_name(name) or name == MARKER:
+                log.warning("{out}/%s: datagw calls files of its own so; it is not published", printable(path))
+            elif kind == "file":
                 found.append(path)
             elif kind != "folder":
                 log.warning("{out}/%s: a %s, not a file; it is not published", path, kind)
     return sorted(found)
-
-
-def remove(folder: Path, log: logging.Logger) -> None:
-    """Removes a folder of ours, also where a program has taken rights from what is in it."""
-    try:
-        shutil.rmtree(folder)
-    except PermissionError:
-        _allow(folder)
-        try:
-            shutil.rmtree(folder)
-        except OSError as error:
-            log.warning("%s stays: %s", folder, error)
-
-
-def _allow(folder: Path) -> None:
-    try:
-        os.chmod(folder, 0o700)
-        below = [entry for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
-    except OSError:
-        return  # another user's; whoever removes it says so
-    for entry in below:
-        _allow(Path(entry.path))
 
 
 def _raise(error: OSError) -> None:

@@ -17,7 +17,7 @@ from datagw.gateways.secrets import Secret
 from datagw.jobs import Job
 from datagw.jobs.models import Command
 from datagw.pipelines.commands.ending import Ended, Stopped, problem_of
-from datagw.pipelines.commands.leaving import publish_left, remove
+from datagw.pipelines.commands.leaving import publish_left
 from datagw.pipelines.commands.output import Output
 from datagw.pipelines.commands.pipes import Pipe
 from datagw.pipelines.commands.placeholders import Values, fill
@@ -27,6 +27,7 @@ from datagw.pipelines.commands.watching import watch
 from datagw.pipelines.in_hand import accepted, changed, named, unread
 from datagw.pipelines.report import Report
 from datagw.pipelines.secrets import Masker, masked_logger
+from datagw.publishing.staging import remove_tree
 from datagw.publishing.world import World
 
 _ESCAPED = 6  # bytes that one character of a secret may become
@@ -122,7 +123,7 @@ class _Runner:
         except GatewayError as error:
             problem = error
         finally:
-            remove(room, self._log)
+            remove_tree(room)
         return problem and self._mask.error(problem)
 
     def _run(self, room: Path, readings: Sequence[Reading], path: str) -> GatewayError | None:
@@ -144,6 +145,7 @@ class _Runner:
         self._reported.take(pipe, path)
         problem = problem_of(ended, self.command.arguments[0], output.last, _words(seconds))
         if problem is not None:
+            self._fence()  # who ends all processes at once has ended the program as well
             return problem
         for reading in readings:
             if (other := changed(reading)) is not None:

@@ -252,3 +252,12 @@ def test_one_keeper_serves_many_starts(tmp_path: Path):
     assert [name for name in names if not isinstance(outcomes[name], Published)] == ["7"]
     assert len({line.partition(": ")[2] for line in one.lines}) == 1
     assert keepers_of(os.getpid()) == []
+
+
+def test_a_program_that_is_ended_with_the_run_fails_no_file(tmp_path: Path):
+    one = desk(tmp_path, '["./script.py", "{file}"]')
+    one.script("import os, signal\nopen('ending', 'w').close()\nos.kill(os.getpid(), signal.SIGTERM)\nsignal.pause()")
+    one.drop("a")
+    with pytest.raises(Aborted):
+        one.run(should_abort=(tmp_path / "ending").exists)
+    assert list(one.ledger.failures("j")) == []

@@ -177,3 +177,13 @@ def test_what_a_program_makes_unreadable_is_no_trouble_afterwards(tmp_path: Path
     one = desk(tmp_path, "import os, sys\nos.makedirs(sys.argv[2] + '/a/b')\nos.chmod(sys.argv[2] + '/a', 0)")
     assert one.run().state == "published"
     assert not list((tmp_path / "staging").rglob("start-*"))
+
+
+def test_files_that_are_called_as_those_of_datagw_are_left_alone(tmp_path: Path):
+    part = ".datagw-0123456789abcdef0123456789abcdef.part"
+    names = (".do-not-touch", part, "made")
+    one = desk(tmp_path, f"import sys\nfor name in {names}: open(f'{{sys.argv[2]}}/{{name}}', 'w').write('x')")
+    (tmp_path / "in" / "sub" / "b").unlink()
+    assert one.run().state == "published"
+    assert lake(one) == {"made/made": "x"}
+    assert "{out}/.do-not-touch: datagw calls files of its own so; it is not published" in one.lines
