@@ -72,6 +72,7 @@ class Http(Gateway):
     )
 
     _insecure_told: set[str] = PrivateAttr(default_factory=set[str])
+    _packing: set[str] = PrivateAttr(default_factory=set[str])
     _sizes: dict[tuple[str, str], int] = PrivateAttr(default_factory=dict[tuple[str, str], int])
 
     @field_validator("url")
@@ -221,22 +222,22 @@ class Http(Gateway):
         if host not in session.without_head:
             with session.ask("HEAD", url) as answer:
                 refused = answer.status in _NO_HEAD
-                found = None if refused else self._told(answer, path)
+                found = None if refused else self._told(session, answer, path)
                 if found is not None:
                     return found
         with session.ask("GET", url) as answer:
-            found = self._told(answer, path, whole=True)
+            found = self._told(session, answer, path, whole=True)
             if refused:
                 session.without_head.add(host)
             if found is None:
                 found = self._counted(session, answer, path)
             return found
 
-    def _told(self, answer: Answer, path: str, *, whole: bool = False) -> RemoteFile | None:
+    def _told(self, session: Asking, answer: Answer, path: str, *, whole: bool = False) -> RemoteFile | None:
         """The claim that the headers make; None where they lack version or size."""
         if (refusal := answer.refusal()) is not None:
             raise refusal
-        answer.check_encoding(path)
+        self._unpack(session, answer, path)
         if not answer.versioned:
             return None
         claim = answer.claim(path)
@@ -301,14 +302,15 @@ class Http(Gateway):
         if file is not None and 0 < file.size <= offset:
             return
         asked = {}
-        if file is not None and offset and (unchanged := condition(file)) is not None:
+        parts = host_of(self._address(path)) not in self._packing  # else they would be parts of what it packs
+        if parts and file is not None and offset and (unchanged := condition(file)) is not None:
             asked = {"Range": f"bytes={offset}-", "If_Range": unchanged}
         with session.ask("GET", self._asked(session, path), **asked) as answer:
             if asked and answer.status == 416:
                 raise Changed("the file became shorter while it was read", path=path)
             if (refusal := answer.refusal(ranged=bool(asked))) is not None:
                 raise refusal
-            answer.check_encoding(path)
+            self._unpack(session, answer, path)
             if file is not None and not answer.is_of(file):
                 raise Changed("the file changed since it was looked at", path=path)
             position = offset if answer.status == 206 else 0
@@ -335,6 +337,14 @@ class Http(Gateway):
             skip = max(0, skip - len(block))
         if end is not None and position < end:
             raise Unavailable(f"{answer.host} ended the file after {position} of {end} bytes")
+
+    def _unpack(self, session: Asking, answer: Answer, path: str) -> None:
+        answer.check_encoding(path)
+        if answer.packed:
+            self._packing.add(host_of(self._address(path)))
+            session.warn_once(
+                f"{answer.host} packs files on their way though asked not to; to know a size is to read it"
+            )
 
     def _body(self, session: Asking, answer: Answer) -> Iterator[bytes]:
         try:

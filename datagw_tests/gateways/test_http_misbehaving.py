@@ -258,21 +258,6 @@ def test_a_file_that_changes_while_it_is_read_is_not_got(server: Misbehaving, ga
     assert isinstance(got(gateway, folder), Changed)
 
 
-def test_what_is_packed_on_its_way_is_refused_and_what_is_stored_packed_is_not(
-    server: Misbehaving, gateway: Http, folder: Path
-):
-    server.both("/f", file(BODY, ETag='"1"', Content_Encoding="gzip"))
-    with pytest.raises(Rejected, match="Content-Encoding gzip"):
-        gateway.stat("f")
-    server.head("/f", file(BODY, ETag='"1"'))
-    assert isinstance(got(gateway, folder), Rejected)
-    server.both("/f.gz", file(BODY, ETag='"1"', Content_Encoding="x-gzip"))
-    found = got(gateway, folder, "f.gz")
-    assert isinstance(found, StagedFile)
-    assert found.local.read_bytes() == BODY
-    assert {one.headers["accept-encoding"] for one in server.asked} == {"identity"}
-
-
 # ---- going on
 
 

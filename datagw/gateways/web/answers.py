@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from datagw.errors import GatewayError, Rejected
 from datagw.files import RemoteFile
-from datagw.gateways.web import refusals
+from datagw.gateways.web import packing, refusals
 from datagw.gateways.web.waiting import read_ahead
 
 SECOND = 1_000_000_000
@@ -38,6 +38,7 @@ class Answer:
         self._timeout = timeout
         self._fence = fence
         self._reads = False
+        self.packed = False
         self.url = url
         self.host = host
         self.proxy = proxy
@@ -73,14 +74,21 @@ class Answer:
         return refusals.of_status(self.status, self.host, self.header("Retry-After"), asks=asks, proxy=self.proxy)
 
     def check_encoding(self, path: str) -> None:
-        """Raises Rejected where the body is packed on its way, so that it is not the file's own bytes."""
+        """Finds out whether the body is `packed` on its way, so that its length is not that of the file.
+
+        What is called so because it is stored so (`x.gz` as gzip) is the file's own bytes. Raises Rejected for a
+        packing that is not known.
+        """
         encoding = (self.header("Content-Encoding") or "identity").lower()
         name = path.partition("?")[0]
-        if encoding != "identity" and not name.endswith(_STORED.get(encoding, ("\0",))):
+        if encoding == "identity" or name.endswith(_STORED.get(encoding, ("\0",))):
+            return
+        if encoding not in packing.KNOWN:
             raise Rejected(
                 f"{self.host} packs the file on its way (Content-Encoding {encoding}) though asked not to, "
                 "so that its size and hash cannot be proven"
             )
+        self.packed, self.size = True, None
 
     def claim(self, path: str, size: int | None = None) -> RemoteFile:
         """The file as the headers tell it, or of a size that they do not tell."""
@@ -98,7 +106,7 @@ class Answer:
     @property
     def total(self) -> int | None:
         """The size of the whole file, in bytes."""
-        if self.status != 206:
+        if self.status != 206 or self.packed:
             return self.size
         found = self._range()
         return None if found is None or found[3] == "*" else int(found[3])
@@ -106,7 +114,7 @@ class Answer:
     def begins_at(self, offset: int) -> bool:
         """Whether it is the part of the file that begins there and goes to its end."""
         found = self._range()
-        if found is None or int(found[1]) != offset:
+        if found is None or int(found[1]) != offset or self.packed:
             return False
         return found[3] == "*" or int(found[2]) + 1 == int(found[3])
 
@@ -116,12 +124,13 @@ class Answer:
     # ---- its body
 
     def blocks(self) -> Generator[bytes]:
-        """The body as it was sent, however it was cut into chunks; raises where it ends too early."""
+        """The body, unpacked, however it was cut into chunks; raises where it ends too early."""
         raw = self._response.raw
         self._reads = True
-        return read_ahead(
+        sent = read_ahead(
             lambda: raw.read1(_BLOCK, decode_content=False) or b"", self._response.close, self._timeout, self._fence
         )
+        return packing.unpacked(sent, self.host) if self.packed else sent
 
 
 def is_tag(etag: str | None) -> bool:
