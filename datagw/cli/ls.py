@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -91,7 +92,7 @@ def command(
 
 def _table(rows: Iterable[Sequence[str]]) -> None:
     """Rows as they come, under their headings: the widths are known beforehand."""
-    for kind, size, modified, name in (("kind", "size", "modified", "name"), *rows):
+    for kind, size, modified, name in chain([("kind", "size", "modified", "name")], rows):
         print_line(f"{kind:<7}  {size:>9}  {modified:<20}  {name}".rstrip())
 
 

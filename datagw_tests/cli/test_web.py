@@ -43,3 +43,13 @@ def test_check_connect_looks_at_the_address(server: Misbehaving, cli: Cli):
     said = cli("check", "--connect")
     assert said.code == 1
     assert f"mirror: its source cannot be seen: {server.url}/a%20b.csv?id=…: no such file" in said.out
+
+
+def test_ls_of_an_address_tells_its_size_and_time(server: Misbehaving, cli: Cli):
+    server.both("/a%20b.csv", file(b"1,2\n", ETag='"1"', Last_Modified="Sat, 03 Jan 2026 10:00:00 GMT"))
+    said = cli("ls", f"{server.url}/a%20b.csv?token=1")
+    assert (said.code, said.out) == (2, "")
+    said = cli("ls", f"{server.url}/a%20b.csv")
+    assert said.code == 0, said.err
+    assert said.out.splitlines()[1].split()[:4] == ["file", "4", "B", "2026-01-03T10:00:00Z"]
+    assert cli("ls", f"{server.url}/none.csv").code == 1
