@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from datagw import __version__
 from datagw.errors import ConfigError, Denied, GatewayError, NotFound, Rejected, Unavailable
-from datagw.files import RemoteFile, join
+from datagw.files import RemoteFile, StagedFile, join
 from datagw.gateways.base import Gateway, Reading
 from datagw.gateways.front.reading import Published
 from datagw.gateways.secrets import GivenSecret
@@ -24,7 +24,7 @@ from datagw.gateways.udata.api import Api
 from datagw.gateways.udata.data_sets import DataSet
 from datagw.gateways.udata.posting import Posting
 from datagw.gateways.udata.refusals import Stumbled
-from datagw.gateways.udata.wording import Fields, Filling, Known, checked_address, type_of_language, wanted
+from datagw.gateways.udata.wording import Fields, Filling, Known, checked_address, is_id, type_of_language, wanted
 from datagw.gateways.web import addresses, asking
 from datagw.gateways.web.asking import Asking
 
@@ -280,6 +280,7 @@ class Datagouv(Gateway):
         self, session: Api, readings: Iterable[Reading]
     ) -> Iterator[tuple[Reading, Published | GatewayError]]:
         """One after the other; what went wrong inside the place is told of that file alone."""
+        session.forget()
         for reading in readings:
             try:
                 with self.speaking(reading.final):
@@ -302,7 +303,7 @@ class Datagouv(Gateway):
             raise Rejected("its name holds bytes that are not UTF-8, and a page shows nothing else; rename the file")
         if self.token is None:
             raise Denied(_NEEDS_ONE)
-        posting, filling = self._posting(session, name, inner, reading.day)
+        posting, filling = self._posting(session, name, inner, reading)
         if self.remote is None:
             made = posting.file(reading)
             proof = None if self.readback else "hash"
@@ -312,19 +313,28 @@ class Datagouv(Gateway):
         self._ids[f"{name}/{inner}"] = made.id
         return Published(RemoteFile(reading.final, reading.size, etag=made.claim(reading.final).etag), proof)
 
-    def _posting(self, session: Api, name: str, inner: str, day: date | None) -> tuple[Posting, Filling]:
-        filling = Filling(inner, day, datetime.now().astimezone().date(), self.language)
+    def _posting(
+        self, session: Api, name: str, inner: str, reading: Reading | None, day: date | None = None
+    ) -> tuple[Posting, Filling]:
+        data_set = session.lately(name, self._pinned)
+        file_name = inner.rpartition("/")[2]
+        if is_id(inner):
+            content = reading.upload.content if reading is not None else None
+            there = data_set.at(inner)
+            file_name = content.origin.name if isinstance(content, StagedFile) else there.file_name if there else inner
+        day = reading.day if reading is not None else day
+        filling = Filling(inner, file_name, day, datetime.now().astimezone().date(), self.language)
         known = self.resources.get(inner)
         said = wanted(self.fields if known is None else known.over(self.fields), filling)
-        data_set = session.lately(name, self._pinned)
-        return Posting(session, data_set, inner, said, self.chunk, self._doubtful, self._warn), filling
+        return Posting(session, data_set, inner, file_name, said, self.chunk, self._doubtful, self._warn), filling
 
     @override
     def _finish(self, session: Api, paths: Sequence[str], day: date | None) -> None:
         """Whose a resource is, and what its page says, made up for where a run died before it could."""
+        session.forget()
         for path in paths:
             name, inner = self._parted(path)
-            posting, _ = self._posting(session, name, inner, day)
+            posting, _ = self._posting(session, name, inner, None, day)
             resource = posting.data_set.at(inner)
             if resource is not None:
                 posting.complete(resource)

@@ -150,7 +150,7 @@ class Api:
         return self.look(name, pinned)
 
     def forget(self) -> None:
-        """Nothing is known any more: a request went wrong half-way."""
+        """The next look is a new one."""
         self._looked.clear()
 
     def _resources(self, number: str) -> list[Resource]:

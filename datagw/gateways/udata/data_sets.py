@@ -114,9 +114,9 @@ class DataSet:
         """The resource of a path, which may be its id."""
         return self.by_path.get(path) or (self.resources.get(path.lower()) if is_id(path) else None)
 
-    def nobodys(self, path: str) -> Resource | None:
+    def nobodys(self, name: str) -> Resource | None:
         """A file of the right name that is nobody's: uploaded by hand, or by a run that died before it said whose."""
-        name = upload_name(path)
+        name = upload_name(name)
         for one in self.resources.values():
             if one.hosted and one.key is None and one.file_name == name and one.id not in self._pinned:
                 return one
@@ -132,14 +132,14 @@ class DataSet:
         self.by_path = self._named()
 
 
-def upload_name(path: str) -> str:
+def upload_name(name: str) -> str:
     """The name of the file as udata keeps names, so that it stays what we said: small letters, digits, `-` and `.`."""
-    plain = unicodedata.normalize("NFKD", path.rpartition("/")[2]).encode("ascii", "ignore").decode("ascii").lower()
-    name = re.sub(r"-?\.-?", ".", re.sub(r"[^a-z0-9.]+", "-", plain)).strip("-")
-    dot = name.rfind(".")
-    stem, suffix = (name[:dot], name[dot:]) if dot >= 0 and len(name) - dot < 20 else (name, "")
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode("ascii").lower()
+    short = re.sub(r"-?\.-?", ".", re.sub(r"[^a-z0-9.]+", "-", plain)).strip("-")
+    dot = short.rfind(".")
+    stem, suffix = (short[:dot], short[dot:]) if dot >= 0 and len(short) - dot < 20 else (short, "")
     if not stem.strip("."):
-        stem = "file-" + hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+        stem = "file-" + hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
     return stem[:_LONGEST].strip("-") + suffix
 
 

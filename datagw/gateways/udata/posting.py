@@ -26,12 +26,15 @@ _BLOCK = 1 << 20
 class Posting:
     """One file on its way to one data set. `said` are the fields that its page is to have; `chunk` is in bytes.
 
+    `name` is that of the file, which is the end of its path but where that is an id.
+
     `doubtful` holds, by data set and path, the ids that there were before a request that got no answer.
     """
 
     api: Api
     data_set: DataSet
     path: str
+    name: str
     said: Mapping[str, Any]
     chunk: int
     doubtful: dict[tuple[str, str], frozenset[str]]
@@ -42,30 +45,21 @@ class Posting:
     def file(self, reading: Reading) -> Resource:
         """Uploads it, in the place of what it had or as a new resource; Unavailable where it arrived differing."""
         target = self.data_set.at(self.path)
+        ours = target is not None and (target.key is not None or self._is_declared)
         if target is None:
-            return self._completed(reading) or self._added(reading)
-        self._require_replaceable(reading)
+            target = self.data_set.nobodys(self.name)
+        if target is None:
+            return self._added(reading)
         if not target.hosted:
             raise Rejected(f"the resource {target.id} is a link: a gateway with `remote` leads it elsewhere")
-        self._said_first(target)
-        made, sha1 = self._uploaded(f"resources/{target.id}/upload/", reading)
-        self._require_equal(made, sha1, reading.size)
-        return self.complete(made, before=target)
-
-    def _completed(self, reading: Reading) -> Resource | None:
-        """Nobody's file of this name, taken for this one: as it is where it is equal, else its file is replaced."""
-        target = self.data_set.nobodys(self.path)
-        if target is None:
-            return None
-        if (target.checksum, target.size) == (f"sha1:{sha1_of(reading, _BLOCK)}", reading.size):
+        if not ours and (target.checksum, target.size) == (f"sha1:{sha1_of(reading, _BLOCK)}", reading.size):
             reading.spared = reading.size
             return self.complete(target)
         self._require_replaceable(reading)
-        reading.forget_prefix()
-        claimed = self._told(target, {"extras": {**target.extras, KEY: self.path}})
-        made, sha1 = self._uploaded(f"resources/{claimed.id}/upload/", reading)
+        target = self._said_first(target)
+        made, sha1 = self._uploaded(f"resources/{target.id}/upload/", reading)
         self._require_equal(made, sha1, reading.size)
-        return self.complete(made, before=claimed)
+        return self.complete(made, before=target)
 
     def _added(self, reading: Reading) -> Resource:
         self._require_no_pin()
@@ -105,25 +99,22 @@ class Posting:
 
     def link(self, reading: Reading, address: str, *, compare: bool) -> Resource:
         """Lets the page lead to `address`, where the file stands already; `compare` makes sure that it does."""
+        target = self.data_set.at(self.path)
+        if target is not None:
+            self._require_replaceable(reading)
+            if target.hosted:
+                raise Rejected(f"the resource {target.id} holds an uploaded file, and udata makes no link of it")
         sha1 = sha1_of(reading, _BLOCK)
         if compare:
             self._require_there(address, reading)
-        told = {
-            "url": address,
-            "filesize": reading.size,
-            "checksum": {"type": "sha1", "value": sha1},
-        }
-        target = self.data_set.at(self.path)
+        told = {"url": address, "filesize": reading.size, "checksum": {"type": "sha1", "value": sha1}}
         if target is None:
-            return self._linked(told, address)
-        self._require_replaceable(reading)
-        if target.hosted:
-            raise Rejected(f"the resource {target.id} holds an uploaded file, and udata makes no link of it")
+            return self._linked(told)
         return self._told(target, {**told, **self._changes(target, target)})
 
-    def _linked(self, told: Mapping[str, Any], address: str) -> Resource:
+    def _linked(self, told: Mapping[str, Any]) -> Resource:
         self._require_no_pin()
-        suffix = split_name(self.path.rpartition("/")[2])[1]
+        suffix = split_name(self.name)[1]
         new = {"type": "main", "format": suffix[1:].lower() or None, **self._fields(None), **told, "filetype": "remote"}
         place = self.data_set.id, self.path
         with self._doubting(place) as known:
@@ -164,13 +155,14 @@ class Posting:
         if before is not None and before.title and before.title != before.file_name:
             return before.title
         kept = before.extras.get(TITLE) if before is not None else None
-        return str(kept or as_title(self.path.rpartition("/")[2]))
+        return str(kept or as_title(self.name))
 
-    def _said_first(self, target: Resource) -> None:
+    def _said_first(self, target: Resource) -> Resource:
         """Whose it is and its title, before an upload resets that."""
         kept = {KEY: self.path, TITLE: self._title(target)}
-        if any(target.extras.get(key) != value for key, value in kept.items()):
-            self._told(target, {"extras": {**target.extras, **kept}})
+        if all(target.extras.get(key) == value for key, value in kept.items()):
+            return target
+        return self._told(target, {"extras": {**target.extras, **kept}})
 
     def _told(self, target: Resource, fields: Mapping[str, Any]) -> Resource:
         if fields:
@@ -182,13 +174,18 @@ class Posting:
 
     def _uploaded(self, where: str, reading: Reading) -> tuple[Resource, str]:
         """What stands there now, equal or not, and the SHA-1 that it should have."""
-        name = upload_name(self.path)
+        name = upload_name(self.name)
         made, sha1 = upload(self.api, self.data_set.id, self._path(where), name, reading, self.chunk)
         self.data_set.put(made)
         return made, sha1
 
     def _path(self, rest: str) -> str:
         return f"api/1/datasets/{self.data_set.id}/{rest}"
+
+    @property
+    def _is_declared(self) -> bool:
+        """Whether somebody has said which resource this path is."""
+        return is_id(self.path) or self.data_set.pinned_at(self.path) is not None
 
     def _require_no_pin(self) -> None:
         pinned = self.data_set.pinned_at(self.path)

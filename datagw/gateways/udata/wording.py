@@ -89,10 +89,9 @@ def is_id(text: str) -> bool:
 
 
 class Filling:
-    """What texts are filled in with: the path of a file in its data set, its day, the day of publishing."""
+    """What texts are filled in with: the path of a file in its data set, its name, its day, the day of publishing."""
 
-    def __init__(self, path: str, day: date | None, today: date, language: type_of_language) -> None:
-        name = path.rpartition("/")[2]
+    def __init__(self, path: str, name: str, day: date | None, today: date, language: type_of_language) -> None:
         stem, suffix = split_name(name)
         self._fields = {"name": name, "stem": stem, "suffix": suffix, "path": path}
         self._days = {"day": day, "date": today}
