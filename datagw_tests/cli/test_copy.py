@@ -208,23 +208,31 @@ def test_a_tree_goes_round_by_ssh_and_a_bucket(both: Path, here: Path, cli: Cli)
     assert (said.code, "lake:some is a folder" in said.err) == (2, True)
 
 
-def test_a_copy_that_was_killed_goes_on_from_the_bytes_that_are_there(both: Path, here: Path, cli: Cli):
-    content = os.urandom(12_000_000)
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 130)])
+def test_a_copy_that_was_ended_goes_on_and_meanwhile_nobody_else_makes_it(
+    both: Path, here: Path, cli: Cli, how: signal.Signals, code: int
+):
+    content = os.urandom(8_000_000)
     (here / "big.raw").write_bytes(content)
-    command = [sys.executable, "-m", "datagw", "copy", "local:big.raw", "sftp:", "--bandwidth", "4MB/s"]
-    with subprocess.Popen(command, cwd=here, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    command = [sys.executable, "-m", "datagw", "copy", "local:big.raw", "sftp:"]
+    with subprocess.Popen([*command, "--bandwidth", "2MB/s"], cwd=here, stderr=subprocess.PIPE) as process:
         end = time.monotonic() + 30
-        while not (parts := [path for path in both.iterdir() if path.stat().st_size > 3_000_000]):
+        while not (parts := [path for path in both.iterdir() if path.stat().st_size > 1_000_000]):
             assert process.poll() is None
             assert time.monotonic() < end
-        os.kill(process.pid, signal.SIGKILL)
-    arrived = parts[0].stat().st_size
+        said = cli("copy", "local:big.raw", "sftp:", "--no-wait")
+        assert (said.code, f"(pid {process.pid} on" in said.err) == (1, True)
+        os.kill(process.pid, how)
+        process.communicate()
+    assert process.returncode == code
     assert is_own_name(parts[0].name)
-    said = cli("copy", "local:big.raw", "sftp:", "--bandwidth", "100MB/s", "--json")
+    arrived, inode = parts[0].stat().st_size, parts[0].stat().st_ino
+    said = cli("copy", "local:big.raw", "sftp:", "--json")
     assert said.code == 0, said.err
     assert (both / "big.raw").read_bytes() == content
+    assert (both / "big.raw").stat().st_ino == inode
     assert os.listdir(both) == ["big.raw"]
-    assert 3_000_000 < arrived < len(content)
+    assert 1_000_000 < arrived < len(content)
 
 
 def test_nothing_of_dagster_is_loaded(here: Path):
