@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any, cast
@@ -27,9 +27,9 @@ def occasion_of(job: str, day: date | None, versions: Sequence[str], payload: ob
     return hashlib.sha256(said.encode("ascii")).hexdigest()[:32]
 
 
-def fingerprint_of(node: Node) -> str:
-    """What a node does, as it is written in the job file."""
-    said = json.dumps([node.run, node.after, node.each, node.payload], sort_keys=True)
+def fingerprint_of(node: Node, config: Mapping[str, Any]) -> str:
+    """What a node does, as it is written in the job file, with the settings of its job."""
+    said = json.dumps([node.run, node.after, node.each, node.payload, config], sort_keys=True, default=str)
     return hashlib.sha256(said.encode("ascii")).hexdigest()[:16]
 
 
@@ -74,7 +74,7 @@ class Results:
         It was put down after those that it was made of: what has been called again since leads to another one.
         """
         number, found = self._whole.get(node.name, (0, None))
-        if found is None or found.state != "done" or found.fingerprint != fingerprint_of(node):
+        if found is None or found.state != "done" or found.fingerprint != self._fingerprint(node):
             return None
         if number < self._newest(node.after):
             return None
@@ -89,14 +89,14 @@ class Results:
             return iter(())
         self.flush()
         since = max(self._after, self._newest(node.after), self._last_done.get(node.name, 0) if anew else 0)
-        return self._ledger.done_items(self._bench.job.name, self._occasion, node.name, fingerprint_of(node), since)
+        return self._ledger.done_items(self._bench.job.name, self._occasion, node.name, self._fingerprint(node), since)
 
     def all_done(self, nodes: Sequence[Node]) -> bool:
         """Whether each of these nodes has been done, as it is written now, by whichever run."""
         self._read(self._after or 0)
         found = [self._whole.get(node.name, (0, None))[1] for node in nodes]
         return all(
-            one is not None and one.state == "done" and one.fingerprint == fingerprint_of(node)
+            one is not None and one.state == "done" and one.fingerprint == self._fingerprint(node)
             for node, one in zip(nodes, found, strict=True)
         )
 
@@ -114,7 +114,7 @@ class Results:
 
     def kept(self, line: str) -> bool:
         """Whether an output, as JSON, may be kept: not too long, without secrets and paths that will be gone."""
-        return len(line) <= LARGEST and self._bench.mask(line) == line and str(self._bench.folder) not in line
+        return len(line) <= LARGEST and self._bench.mask(line) == line and self._bench.folder.name not in line
 
     def put(
         self,
@@ -129,7 +129,7 @@ class Results:
         tries: int = 0,
     ) -> None:
         """One more result; written soon, at the latest by `flush`."""
-        row = self._row(node.name, state, fingerprint_of(node))
+        row = self._row(node.name, state, self._fingerprint(node))
         values = {"item": item, "output": output, "items": items, "error": error}
         self._add(row, {**values, "seconds": round(seconds, 3), "tries": tries})
         if item < 0:
@@ -145,6 +145,9 @@ class Results:
         rows, self._waiting, self._bytes = self._waiting, [], 0
         self._since = time.monotonic()
         self._ledger.write_results(rows)
+
+    def _fingerprint(self, node: Node) -> str:
+        return fingerprint_of(node, self._bench.work.config)
 
     def _row(self, node: str, state: StateOfNode, fingerprint: str) -> Result:
         bench = self._bench

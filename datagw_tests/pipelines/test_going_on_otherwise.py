@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -138,3 +139,24 @@ def test_a_run_that_is_ended_half_way_leaves_no_result_of_what_is_over(shop: Wor
     shop.ledger.set_position("work", "bad", False)
     assert shop.run(days=[DAY]).state == "published"
     assert calls(shop) == ["b2", "c2"]
+
+
+def test_what_was_done_with_other_settings_is_done_again(shop: Workshop) -> None:
+    shop.write(CHAIN + "[work.config]\ncountry = 'fr'\n", mine=MODULE)
+    assert shop.run(days=[DAY]).state == "failed"
+    shop.write(CHAIN + "[work.config]\ncountry = 'de'\nsince = 2026-01-01\n", mine=MODULE)
+    assert shop.run(days=[DAY]).state == "failed"
+    assert calls(shop) == ["a", "b1", "c1", "a", "b1", "c1"]
+    shop.ledger.set_position("work", "bad", False)
+    assert shop.run(days=[DAY]).state == "published"
+    assert calls(shop) == ["c1"]
+
+
+def test_a_path_that_is_gone_by_then_is_not_kept_whatever_its_folder_is_called(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path / "dossier très privé")
+    module = MODULE.replace('return {"x": event.get("v", 1)}', 'return {"x": 1, "path": str(tools.tmp_dir / "a")}')
+    shop.write(CHAIN, mine=module)
+    assert shop.run(days=[DAY]).state == "failed"
+    shop.ledger.set_position("work", "bad", False)
+    assert shop.run(days=[DAY]).state == "published"
+    assert calls(shop) == ["a", "b1", "c1", "a", "b1", "c1"]
