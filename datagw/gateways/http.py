@@ -53,6 +53,10 @@ class Http(Gateway):
     )
     user_agent: str | None = Field(default=None, description="What datagw calls itself. Default: `datagw/VERSION`.")
 
+    etags: bool = Field(
+        default=True,
+        description="Believe ETags; `false` where the nodes of a network disagree: the time is the version.",
+    )
     ca_file: str | None = Field(
         default=None, description="File with the certificates of authorities to believe; else those of this machine."
     )
@@ -185,6 +189,7 @@ class Http(Gateway):
             warn=lambda text: self.live.log.warning("%s: %s", self.name, text),
             way=way,
             auth=auth,
+            etags=self.etags,
         )
 
     def _way(self) -> Way:
@@ -312,7 +317,7 @@ class Http(Gateway):
                 raise refusal
             self._unpack(session, answer, path)
             if file is not None and not answer.is_of(file):
-                raise Changed("the file changed since it was looked at", path=path)
+                raise Changed(f"the file changed since it was looked at{self._doubt(answer, file)}", path=path)
             position = offset if answer.status == 206 else 0
             if answer.status != 206 or answer.begins_at(offset):
                 yield from self._exactly(session, answer, file, position, offset - position)
@@ -322,6 +327,11 @@ class Http(Gateway):
             if offset < len(block):
                 yield block[offset:]
             offset = max(0, offset - len(block))
+
+    def _doubt(self, answer: Answer, file: RemoteFile) -> str:
+        """What to say where nothing but the ETag is another."""
+        same = answer.mtime_ns is not None and answer.mtime_ns == file.mtime_ns and answer.total in (None, file.size)
+        return ", by its ETag alone: if it changes from node to node, etags = false" if same else ""
 
     def _exactly(
         self, session: Asking, answer: Answer, file: RemoteFile | None, position: int, skip: int

@@ -35,6 +35,7 @@ class Asking:
         warn: Callable[[str], None],
         way: Way | None = None,
         auth: Any = None,
+        etags: bool = True,
     ) -> None:
         self._session = requests.Session()
         self._session.headers.clear()
@@ -45,6 +46,7 @@ class Asking:
         self._headers = dict(headers)
         self._way = way or Way()
         self._auth = auth
+        self._etags = etags
         self._timeout = timeout
         self._fence = fence
         self._warn = warn
@@ -65,7 +67,9 @@ class Asking:
             response = self._send(method, url, host, headers)
             target = response.headers.get("Location") if response.status_code in _REDIRECTS else None
             if target is None:
-                return Answer(response, url, host, self._timeout, self._fence, self._way.proxy_of(url))
+                answer = Answer(response, url, host, self._timeout, self._fence, self._way.proxy_of(url))
+                answer.etag = answer.etag if self._etags else None
+                return answer
             response.close()
             url = self._followed(url, target, host)
         raise Rejected(f"{host_of(url)} leads on for ever: more than {_MOST_REDIRECTS} redirects")
