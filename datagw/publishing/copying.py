@@ -179,8 +179,14 @@ class CopyWork:
         return Rename(sent.upload.part, action.destination, self._may_replace(action))
 
     def part(self, action: Action) -> str:
-        """The name under which this version of the file is uploaded; of this ledger, for another one may begin anew."""
-        return part_name(f"{self.world.ledger.id} {action.source.content_version}", action.destination)
+        """The name under which this version of the file is uploaded.
+
+        Of this ledger, for another one may begin anew; of this job and day, for others may be at work on the same name.
+        """
+        return part_name(self._told_apart(action), action.destination)
+
+    def _told_apart(self, action: Action) -> str:
+        return f"{self.world.ledger.id} {self.job.name} {self.day} {action.source.content_version}"
 
     def _upload(self, action: Action, staged: StagedFile) -> Upload:
         part = self.part(action)

@@ -33,8 +33,7 @@ class RequestWork(CopyWork):
     @override
     def part(self, action: Action) -> str:
         """A name for the upload of this version of the file, by which the ledger knows it."""
-        version = f"{self.world.ledger.id} {action.source.content_version}"
-        return part_name(version, action.destination, "request")
+        return part_name(self._told_apart(action), action.destination, "request")
 
     @override
     def send(self, actions: Sequence[Action], staged: dict[str, StagedFile]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from datagw.gateways.local import Local
 from datagw.gateways.sftp import Sftp
 from datagw_tests.publishing.disturbing import Meanwhile, published
-from datagw_tests.publishing.station import Station
+from datagw_tests.publishing.station import DAY, Station
 
 MINE = {"overwrite": False}
 
@@ -91,7 +91,7 @@ def test_a_part_that_is_a_link_to_somewhere_is_not_written_through(near: Station
             from datagw.files import part_name
 
             claim = Local(root=str(near.data)).stat("20260201/a")
-            name = part_name(f"{near.ledger.id} {claim.content_version}", "days/20260201/a")
+            name = part_name(f"{near.ledger.id} {near.job().name} {DAY} {claim.content_version}", "days/20260201/a")
             there(near, "a").parent.mkdir(parents=True, exist_ok=True)
             (Path(near.archive.root) / name).symlink_to(secret)
 
@@ -99,6 +99,7 @@ def test_a_part_that_is_a_link_to_somewhere_is_not_written_through(near: Station
     assert result.state == "published"
     assert secret.read_bytes() == b"secret"
     assert not there(near, "a").is_symlink()
+    assert list(Path(near.archive.root).rglob(".datagw-*")) == []
 
 
 def test_a_place_that_cannot_rename_over_a_name_puts_the_old_file_aside_and_back(
