@@ -3,7 +3,11 @@
 python docs/pictures/take.py http://127.0.0.1:3000 2026-01-31 /tmp/datagw-demo-x/inbox
 
 The day is the demo's third, the folder its watched one. A file is dropped there, and a backfill launched from the page.
-Needs Chromium (`apt-get install chromium`).
+
+python docs/pictures/take.py http://127.0.0.1:3000
+
+Those of own code, from `datagw dev` in a copy of examples/functions, in which `datagw run documents` has run, and then
+`datagw run documents --payload '{"count": 0}'`, which fails. Needs Chromium (`apt-get install chromium`).
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ FLAGS = [
 ]
 COPY = "/assets/readings/institute"
 PATIENCE = 120_000  # milliseconds
+DIVIDER = (770, 400)  # between a graph and the page of an asset beside it, without the navigation
 
 
 class Camera:
@@ -94,6 +99,37 @@ def backfill(camera: Camera, day: date) -> None:
     view.close()
 
 
+def functions(camera: Camera) -> None:
+    """`functions`: a graph of functions, with the table of the last run beside it."""
+    view = camera.open("/asset-groups/documents%2Flist_files?expanded=global@global:documents", 860)
+    view.get_by_text("Hide navigation").click()
+    view.mouse.click(340, 80)  # the list of assets; its button has no name
+    camera.rest(view)
+    view.get_by_text("Description", exact=True).click()
+    view.mouse.move(*DIVIDER)
+    view.mouse.down()
+    view.mouse.move(DIVIDER[0] - 150, DIVIDER[1], steps=10)
+    view.mouse.up()
+    view.evaluate("window.getSelection().removeAllRanges()")  # what was dragged over
+    view.mouse.move(340, 500)
+    view.keyboard.down("Control")
+    for _ in range(4):
+        view.mouse.wheel(0, 100)  # a smaller graph
+    view.keyboard.up("Control")
+    view.mouse.wheel(160, 0)
+    camera.rest(view)
+    camera.shoot(view, "functions")
+    view.close()
+
+
+def take_own_code(ui: str, folder: Path) -> None:
+    """The pictures of own code, into a folder."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        functions(Camera(browser, ui, folder))
+        browser.close()
+
+
 def take_all(ui: str, day: str, inbox: Path, folder: Path) -> None:
     """All pictures, into a folder."""
     with sync_playwright() as playwright:
@@ -112,4 +148,7 @@ def take_all(ui: str, day: str, inbox: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    take_all(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(__file__).parent)
+    if len(sys.argv) > 2:
+        take_all(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(__file__).parent)
+    else:
+        take_own_code(sys.argv[1], Path(__file__).parent)
