@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, cast
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BeforeValidator
 
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.web.items import Items, name_problem
+from datagw.jobs.addresses import SCHEMES, path_of
 from datagw.jobs.complaints import Complaint
+from datagw.jobs.places import Place
 from datagw.jobs.quantities import shown
 
 if TYPE_CHECKING:
     from datagw.jobs.checks import Draft
     from datagw.jobs.tables import SourceTable
 
-KEYS = ("items", "url", "name", "names")
+KEYS = ("items", "url", "name", "names", "urls")
 EVERYTHING = "/"
 """The pattern of a source that is a list: all of its items."""
 
@@ -42,7 +45,61 @@ def _names(value: object) -> dict[str, str]:
     return cast("dict[str, str]", value)
 
 
+def _urls(value: object) -> dict[str, str]:
+    """Addresses by the names that their files are published under."""
+    if isinstance(value, list) and value:
+        pairs: list[tuple[str | None, object]] = [(None, one) for one in cast("list[object]", value)]
+    elif isinstance(value, dict) and value:
+        pairs = list(cast("dict[str | None, object]", value).items())
+    else:
+        raise ValueError('addresses are a list, ["https://…/a.zip"], or a table, { "a.zip" = "https://…" }; not empty')
+    found: dict[str, str] = {}
+    for number, (name, address) in enumerate(pairs, 1):
+        which = f"address {number}" if name is None else name  # it may hold a secret itself
+        if not isinstance(address, str) or not address:
+            raise ValueError(f"an address is a text in quotes; not {shown(address)}")
+        try:
+            _check_address(address)
+        except ValueError as error:
+            raise ValueError(f"{which}: {error}") from None
+        published = unquote(urlsplit(address).path.rpartition("/")[2]) if name is None else name
+        if wrong := name_problem(published):
+            raise ValueError(f"{which} would be called {shown(published)}: {wrong}; {_TABLE}")
+        if published.casefold() in {one.casefold() for one in found}:
+            raise ValueError(f"two addresses would be published as {published}; {_TABLE}")
+        found[published] = address
+    return found
+
+
+def _check_address(address: str) -> None:
+    scheme, mark, rest = address.partition("://")
+    if mark and scheme.lower() not in SCHEMES:
+        raise ValueError("is no web address")
+    if not mark and address.startswith("/"):
+        raise ValueError("an address is whole, or relative to `at`, without a slash at its begin")
+    if Pattern.parse(path_of(scheme.lower(), rest) if mark else path_of("https", f"at/{address}")).exact is None:
+        raise ValueError("each address is one file's, without dates, `*`, and a slash at the end")
+
+
+def with_place(value: object) -> object:
+    """A source of addresses alone, whose place is that of the first."""
+    if not isinstance(value, dict):
+        return value
+    table = cast("dict[str, object]", value)
+    urls = table.get("urls")
+    if "at" in table or not isinstance(urls, list | dict) or not urls:
+        return table
+    several = cast("list[object]", urls if isinstance(urls, list) else list(cast("dict[str, object]", urls).values()))
+    scheme, mark, rest = str(several[0]).partition("://")
+    try:
+        return {**table, "at": Place(scheme.lower(), path_of(scheme.lower(), rest))} if mark else table
+    except ValueError:
+        return table  # it is told of as an address
+
+
+_TABLE = 'write urls = { "NAME" = "https://…" }'
 PathInList = Annotated[str | None, BeforeValidator(_path)]
+Urls = Annotated[dict[str, str] | None, BeforeValidator(_urls)]
 Names = Annotated[dict[str, str] | None, BeforeValidator(_names)]
 
 
@@ -60,10 +117,20 @@ def pattern_of(source: SourceTable) -> Pattern:
 
 def items_of(source: SourceTable) -> Items | None:
     """How the list is read; None where the source is none."""
-    path = Pattern.parse(source.at.path).exact
-    if path is None or not is_list(source):
+    if not is_list(source):
         return None
+    path = _base(source) if source.urls is not None else Pattern.parse(source.at.path).exact
+    if path is None:
+        return None
+    if source.urls is not None:
+        return Items(path=path, names={name: name for name in source.urls}, addresses=source.urls)
     return Items(path=path, at=source.items or ".", url=source.url or ".", name=source.name, names=source.names)
+
+
+def _base(source: SourceTable) -> str | None:
+    """The folder that addresses may be relative to; None where it is no single one."""
+    path = source.at.path.rstrip("/")
+    return Pattern.parse(path).exact if path else ""
 
 
 def check_list(draft: Draft) -> Iterator[Complaint]:
@@ -75,6 +142,8 @@ def check_list(draft: Draft) -> Iterator[Complaint]:
     if gateway is not None and gateway.type != "http":
         why = f"a list stands on a web server, and {table.source.at.gateway} is a gateway of type {gateway.type}"
         yield Complaint(("source", "at"), why, 'write its address, "https://…", or declare a gateway of type http')
+    elif table.source.urls is not None:
+        yield from _check_urls(table.source)
     elif Pattern.parse(table.source.at.path).exact is None:
         advice = "name one file, without dates, `*`, and a slash at the end"
         yield Complaint(("source", "at"), "a list is one file, whatever it names", advice)
@@ -85,3 +154,14 @@ def check_list(draft: Draft) -> Iterator[Complaint]:
         yield Complaint(("when",), "the items of a list keep their names", advice)
     if table.source.symlinks == "follow":
         yield Complaint(("source", "symlinks"), "there are no links in a list")
+
+
+def _check_urls(source: SourceTable) -> Iterator[Complaint]:
+    for key in set(KEYS) - {"urls"}:
+        if getattr(source, key) is not None:
+            yield Complaint(("source", key), "is for a list that is fetched, and `urls` is one that is not", _TABLE)
+    if _base(source) is None:
+        yield Complaint(("source", "at"), "is one folder that addresses are relative to", "without dates, `*`")
+    elif source.at.gateway in SCHEMES and not all("://" in address for address in (source.urls or {}).values()):
+        advice = 'write them whole, or declare a gateway of type http, and at = "NAME:folder/"'
+        yield Complaint(("source", "urls"), "an address is relative, and nothing says to what", advice)

@@ -18,7 +18,7 @@ from datagw.files import MARKER, is_own_name
 from datagw.gateways.paths.dated_names import DatedName
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
-from datagw.jobs.lists import Names, PathInList
+from datagw.jobs.lists import Names, PathInList, Urls, with_place
 from datagw.jobs.own_code import Nodes, References, Run, Secrets
 from datagw.jobs.places import Place, place
 from datagw.jobs.problems import nearest_word
@@ -226,6 +226,17 @@ class SourceTable(Table):
         description="A list: the items that are taken, by name, and the names that they are published under: "
         '`{ "Stock_utf8.zip" = "stock.zip" }`. Default: all, under their own.',
     )
+
+    urls: Urls = Field(
+        None,
+        description="Files on web servers by their addresses, whole or relative to `at`, which may be left out then: "
+        '`["https://a.org/x.zip", "https://b.org/y.zip"]`, or with other names `{ "z.zip" = "https://…" }`.',
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_place(cls, given: object) -> object:
+        return with_place(given)
 
     @model_validator(mode="after")
     def _has_one_kind_of_dates(self) -> Self:

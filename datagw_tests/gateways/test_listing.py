@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from datagw.errors import Aborted, Denied, GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import StagedFile
@@ -288,3 +289,45 @@ def test_a_look_at_many_items_ends_when_it_is_asked_to(server: Misbehaving):
     ):
         there(gateway)
     assert server.count("HEAD", "/d/c.csv") == 0
+
+
+# ---- addresses that stand in the job file
+
+
+def written(server: Misbehaving, addresses: dict[str, str], path: str = "d", **more: Any) -> Listing:
+    items = Items(path=path, names={name: name for name in addresses}, addresses=addresses, only=more.pop("only", None))
+    place = Http(url=server.url, timeout=5, **more).using(name="portal")
+    return Listing.of(place, items).using(name="portal", retries=ONCE)
+
+
+def test_addresses_of_the_job_file_are_files_and_nobody_is_asked_for_a_list(server: Misbehaving, folder: Path):
+    with Misbehaving() as other:
+        for path in ("/d/a%20b.csv", "/x.csv"):
+            server.both(path, file(BODY, ETag='"1"'))
+        other.both("/export", file(BODY, ETag='"1"'))
+        addresses = {"b.csv": "a%20b.csv", "c.csv": f"{other.url}/export?id=5", "a.csv": f"{server.url}/x.csv"}
+        with written(server, addresses, token=SecretStr("hunter2"), params={"key": SecretStr("k")}) as gateway:
+            assert list(there(gateway).items()) == [(name, len(BODY)) for name in ("a.csv", "b.csv", "c.csv")]
+            assert got(gateway, folder) == dict.fromkeys(["a.csv", "b.csv", "c.csv"], BODY)
+            assert gateway.stat("c.csv").version == 'etag:"1"'
+            assert gateway.shown("c.csv") == f"{other.url}/export?id=…"
+        assert {one.target for one in server.asked} == {"/d/a%20b.csv?key=k", "/x.csv?key=k"}
+        assert all("authorization" not in one.headers for one in other.asked)
+
+
+def test_an_address_of_the_job_file_that_fails_keeps_no_other_away(server: Misbehaving, folder: Path):
+    server.both("/d/a", file(BODY, ETag='"1"'))
+    server.both("/d/c", status(500))
+    with written(server, {"a": "a", "b": "b", "c": "c"}) as gateway:
+        found = there(gateway)
+        assert (found["a"], list(found)) == (len(BODY), ["a", "b", "c"])
+        assert "no such file" in str(found["b"])
+        assert "500" in str(found["c"])
+        assert got(gateway, folder) == {"a": BODY}
+
+
+def test_of_addresses_those_alone_are_looked_at_that_are_asked_for(server: Misbehaving):
+    server.both("/d/a", file(BODY, ETag='"1"'))
+    with written(server, {"a": "a", "b": "b"}, only=frozenset(["a", "other"])) as gateway:
+        assert there(gateway) == {"a": len(BODY)}
+    assert {one.target for one in server.asked} == {"/d/a"}

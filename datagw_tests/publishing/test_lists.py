@@ -241,3 +241,24 @@ def test_a_list_behind_a_password_on_nginx(tmp_path: Path, monkeypatch: pytest.M
         depot.source = Http(url=server.url)
         (result,) = depot.run(None, **job)
         assert (result.state, "401" in str(result.error)) == ("failed", True)
+
+
+def test_addresses_in_the_job_file_are_published_each_when_it_changed(tmp_path: Path):
+    (tmp_path / "archive").mkdir()
+    with Misbehaving() as server, Misbehaving() as other:
+        server.both("/exports/a.csv", file(b"one", ETag='"1"'))
+        other.both("/export", file(b"two", ETag='"1"'))
+        addresses = {"a.csv": "a.csv", "b.csv": f"{other.url}/export?id=5"}
+        items = Items(path="exports", names={name: name for name in addresses}, addresses=addresses)
+        depot = Station(tmp_path, Local(root=str(tmp_path / "archive")), source=Http(url=server.url))
+        job = {**LIST, "source_options": {"items": items}}
+        (result,) = depot.run(None, **job)
+        assert (result.state, depot.there()) == ("published", {"mirror/a.csv": b"one", "mirror/b.csv": b"two"})
+        other.both("/export", file(b"three", ETag='"2"'))
+        before = server.count("GET")
+        (result,) = depot.run(None, **job)
+        assert depot.there() == {"mirror/a.csv": b"one", "mirror/b.csv": b"three"}
+        assert server.count("GET") == before
+        server.both("/exports/a.csv", status(404))
+        (result,) = depot.run(None, **job)
+        assert (result.state, len(depot.there())) == ("failed", 2)

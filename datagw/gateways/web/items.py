@@ -21,7 +21,9 @@ class Items(BaseModel):
 
     `at` is the dotted path of its items, `url` and `name` that of their address and name within each (`name` None: the
     last part of the address). `names` holds the items that are taken, by name, with the names that they are published
-    under; None takes all. `only` are published names, where not all are asked for; it is not part of what a job is.
+    under; None takes all. With `addresses`, by name, there is no document: the job file is the list, and `path` is the
+    folder that they may be relative to. `only` are published names, where not all are asked for; it is not part of what
+    a job is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +33,7 @@ class Items(BaseModel):
     url: str = "."
     name: str | None = None
     names: dict[str, str] | None = None
+    addresses: dict[str, str] | None = None
     only: frozenset[str] | None = Field(default=None, exclude=True)
 
 
@@ -86,6 +89,13 @@ def read_items(items: Items, values: Iterable[object], base: str) -> Found:
         return Found(tuple(listed), tuple(_notes(unknown, lacking)))
     asked = [name for name in lacking if known[name] in items.only]
     return Found(tuple(one for one in listed if one.name in items.only), tuple(_notes([], asked)))
+
+
+def written_items(items: Items, base: str) -> Found:
+    """The items whose addresses stand in the job file; those that are not whole are relative to `base`."""
+    known = items.addresses or {}
+    asked = sorted(known) if items.only is None else sorted(items.only & known.keys())
+    return Found(tuple(Listed(name, address_of(known[name], ".", base)) for name in asked))
 
 
 def _one(name: str, some: list[Listed]) -> Listed:

@@ -20,7 +20,7 @@ from datagw.gateways.http import Http
 from datagw.gateways.web import addresses
 from datagw.gateways.web.asking import Asking, host_of, same_server
 from datagw.gateways.web.documents import items_of
-from datagw.gateways.web.items import Found, Items, Listed, read_items
+from datagw.gateways.web.items import Found, Items, Listed, address_of, read_items, written_items
 
 T = TypeVar("T")
 
@@ -56,6 +56,8 @@ class Listing(Http):
 
     @override
     def shown(self, path: str) -> str:
+        if path and self.items.addresses is not None:
+            return self.link(path)
         where = super().shown(self.items.path)
         return f"{where}: {path}" if path else where
 
@@ -66,8 +68,15 @@ class Listing(Http):
     @override
     def _address(self, path: str) -> str:
         """The address of an item; of the list itself for the empty path, or where the item is not known (any more)."""
+        if path in (self.items.addresses or {}):
+            return address_of((self.items.addresses or {})[path], ".", self._base)
         one = (self._found or {}).get(path)
         return one.address if one is not None and one.address else super()._address(self.items.path)
+
+    @property
+    def _base(self) -> str:
+        """What addresses in the job file may be relative to: a folder."""
+        return super()._address(self.items.path).rstrip("/") + "/"
 
     @override
     def _asked(self, session: Asking, path: str) -> str:
@@ -92,7 +101,11 @@ class Listing(Http):
             yield look
 
     def _fetched(self, session: Asking) -> Found:
-        """The list, read anew."""
+        """The list, read anew; nobody is asked for one that stands in the job file."""
+        if self.items.addresses is not None:
+            written = written_items(self.items, self._base)
+            self._found = {one.name: one for one in written.items}
+            return written
         with session.ask("GET", self._asked(session, "")) as answer:
             refusal = answer.refusal()
             if isinstance(refusal, NotFound):
