@@ -67,7 +67,7 @@ def materialize_files(context: AssetExecutionContext, job: Job, done: DayResult)
 
 
 def _metadata(row: FileRow) -> dict[str, Any]:
-    where = link(row.destination)
+    where = link(row.link or row.destination)
     told = {"sha256": row.sha256, "verification": row.verification, "done": row.done, "destination": where}
     return {"files": 1, "bytes": row.size, **told}
 

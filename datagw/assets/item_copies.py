@@ -105,4 +105,4 @@ def _materialize(
 
 def _metadata(row: FileRow) -> dict[str, Any]:
     told = {"sha256": row.sha256, "verification": row.verification, "done": row.done}
-    return {"files": 1, "bytes": row.size, **told, "destination": link(row.destination)}
+    return {"files": 1, "bytes": row.size, **told, "destination": link(row.link or row.destination)}

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 from typing_extensions import override
 
 from datagw import __version__
@@ -22,7 +22,7 @@ from datagw.gateways.web import addresses, asking, credentials
 from datagw.gateways.web.answers import Answer, condition, is_digest
 from datagw.gateways.web.asking import Asking, host_of
 from datagw.gateways.web.digest import digest
-from datagw.gateways.web.reaching import Way, has_credentials, proxy_problem
+from datagw.gateways.web.reaching import Way, checked_proxy
 
 _NO_HEAD = {400, 403, 405, 501}  # what servers answer that know GET alone
 _REFUSED = {401, 407}
@@ -108,15 +108,7 @@ class Http(Gateway):
     @field_validator("proxy")
     @classmethod
     def _is_a_proxy(cls, value: str | Secret | None, info: ValidationInfo) -> str | Secret | None:
-        if not isinstance(value, str):
-            return value
-        if has_credentials(value):
-            if info.context is not None:
-                raise ValueError('an address with credentials is a secret: write { env = "NAME" }')
-            return Secret(value=SecretStr(value))
-        if wrong := proxy_problem(value):
-            raise ValueError(wrong)
-        return value
+        return checked_proxy(value, by_code=info.context is None)
 
     @field_validator("headers")
     @classmethod

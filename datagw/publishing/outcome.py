@@ -39,10 +39,16 @@ def copy_result(work: CopyWork, *, late: bool) -> CopyResult:
         seconds=round(work.seconds, 3),
         manifest=receipts[0].sha256 if pattern.exact and receipts else manifest(receipts, pattern.on(work.day).base),
         verification=weakest(receipt.verification for receipt in receipts),
-        link=work.gateway.link(work.copy.template.folder(work.day)),
+        link=_link(work, receipts),
         rows=tuple(_row(receipt, work) for receipt in receipts[: rows_of(work.job)]),
         failures=tuple(work.failures),
     )
+
+
+def _link(work: CopyWork, receipts: Sequence[Receipt]) -> str:
+    """Where a person finds the copy: the file, where the job has one and no more; else the folder of all of them."""
+    alone = work.job.source.pattern.exact is not None and len(receipts) == 1
+    return work.gateway.link(receipts[0].destination if alone else work.copy.template.folder(work.day))
 
 
 def rows_of(job: Job) -> int | None:
@@ -113,4 +119,5 @@ def worst(states: Sequence[str]) -> str:
 
 def _row(receipt: Receipt, work: CopyWork) -> FileRow:
     done = work.done.get(receipt.source, "freed")
-    return FileRow(receipt.source, receipt.destination, receipt.size, receipt.sha256, receipt.verification, done)
+    told = (receipt.source, receipt.destination, receipt.size, receipt.sha256, receipt.verification, done)
+    return FileRow(*told, link=work.gateway.link(receipt.destination))

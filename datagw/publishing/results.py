@@ -11,7 +11,10 @@ state_of_day = Literal["published", "empty", "missing", "failed", "unfinished", 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One published file, for tables: paths on the gateways, size in bytes, what was done (`sent`, `adopted`…)."""
+    """One published file, for tables: paths on the gateways, size in bytes, what was done (`sent`, `adopted`…).
+
+    `link` is where a person finds it.
+    """
 
     source: str
     destination: str
@@ -19,6 +22,7 @@ class FileRow:
     sha256: str
     verification: str
     done: str
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

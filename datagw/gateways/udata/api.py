@@ -106,6 +106,7 @@ class Api:
 
     def _body(self, answer: Answer) -> bytes:
         body = b""
+        answer.check_encoding("")
         for block in self.native(answer, answer.blocks()):
             body += block
             if len(body) > _MOST:

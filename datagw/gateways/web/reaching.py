@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from datagw.errors import ConfigError
+from datagw.gateways.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,19 @@ def proxy_problem(url: str) -> str:
     if parts.scheme not in ("http", "https") or not host or parts.path.strip("/") or parts.query or parts.fragment:
         return 'is the address of a proxy, as in "http://proxy.example.org:3128"'
     return ""
+
+
+def checked_proxy(value: str | Secret | None, *, by_code: bool) -> str | Secret | None:
+    """The address of a proxy, hidden where it holds credentials and code says it; ValueError says what to write."""
+    if not isinstance(value, str):
+        return value
+    if has_credentials(value):
+        if not by_code:
+            raise ValueError('an address with credentials is a secret: write { env = "NAME" }')
+        return Secret(value=SecretStr(value))
+    if wrong := proxy_problem(value):
+        raise ValueError(wrong)
+    return value
 
 
 def has_credentials(url: str) -> bool:
