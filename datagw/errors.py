@@ -101,7 +101,10 @@ class Changed(GatewayError):
 
 
 class Unavailable(GatewayError):
-    """The place cannot be reached, or gave up half-way. Tried again, after `retry_after` seconds where it says."""
+    """The place cannot be reached, or gave up half-way. Tried again, after `retry_after` seconds where it says.
+
+    `tried` says that whoever raised it has asked as often as the policy allows: within this run it is not worth more.
+    """
 
     transient = True
 
@@ -110,6 +113,7 @@ class Unavailable(GatewayError):
     ) -> None:
         super().__init__(message, path=path, gateway=gateway)
         self.retry_after = retry_after
+        self.tried = False
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The log on stderr: one line an event, or one JSON document a line."""
+"""The log on stderr: a line an event, with what belongs to it below, or one JSON document a line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import TextIO
 from typing_extensions import override
 
 from datagw.errors import printable
+
+_TRACEBACK = "Traceback (most recent call last):\n"
+_INDENT = "\n    "
 
 
 class _Stderr(logging.StreamHandler[TextIO]):
@@ -25,11 +28,17 @@ class _Stderr(logging.StreamHandler[TextIO]):
 
 
 class _Line(logging.Formatter):
-    """`2026-01-31T12:00:00Z INFO message`, whatever the message holds."""
+    """`2026-01-31T12:00:00Z INFO message`, whatever the message holds.
+
+    What a program said last, and a traceback, stand below it, indented, so that none of it passes for an event.
+    """
 
     @override
     def format(self, record: logging.LogRecord) -> str:
-        return printable(f"{_time(record)} {record.levelname} {_message(record)}")
+        message = _message(record)
+        first, *more = message.split("\n" if _TRACEBACK in message else _INDENT)
+        lines = [printable(f"{_time(record)} {record.levelname} {first}"), *(f"    {printable(line)}" for line in more)]
+        return "\n".join(lines)
 
 
 class _Json(logging.Formatter):

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from logging import Logger
 from pathlib import Path
 
@@ -24,7 +24,10 @@ from datagw.publishing.world import World
 
 @dataclass(frozen=True)
 class Bench:
-    """The surroundings of a job's own code; `base` is the folder of the job file, `folder` one that goes at the end."""
+    """The surroundings of a job's own code; `base` is the folder of the job file, `folder` one that goes at the end.
+
+    `silent` fills with what places said no word to, as often as they were asked: the code is not called again for it.
+    """
 
     job: Job
     work: Work
@@ -37,6 +40,7 @@ class Bench:
     gateways: Gateways
     report: Report
     fence: Callable[[], None]
+    silent: list[str] = field(default_factory=list[str])
 
     @contextmanager
     def tmp_dir(self) -> Generator[Path, None, None]:

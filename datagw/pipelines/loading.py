@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-from datagw.errors import ConfigError
+from datagw.errors import ConfigError, GatewayError
 from datagw.jobs.problems import nearest_word
 
 _KEPT = {*sys.stdlib_module_names, "datagw", "dagster", "__main__"}
@@ -77,12 +77,23 @@ def frame_of(error: BaseException) -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback of an error as Python prints it, from the first line of the user's own code on."""
+    """The traceback of an error as Python prints it, from the first line of the user's own code on.
+
+    Of errors about places it ends with the last one: how we came to them is of no interest.
+    """
     frames, trace = error.__traceback__, error.__traceback__
     while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
-    lines = traceback.format_exception(error.with_traceback(trace or frames))
-    return "".join(lines).rstrip("\n")
+    told = traceback.TracebackException.from_exception(error.with_traceback(trace or frames))
+    while trace is not None and isinstance(error, GatewayError) and _is_ours(told.stack[-1].filename):
+        told.stack.pop()
+    return "".join(told.format()).rstrip("\n")
+
+
+def is_from_us(error: BaseException) -> bool:
+    """Whether an error began in datagw itself, and not in the user's own code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and _is_ours(frames[-1].filename)
 
 
 def _module(reference: str, name: str, folder: str) -> ModuleType:

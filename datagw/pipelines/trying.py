@@ -13,7 +13,7 @@ from datagw.gateways.front.retries import wait
 from datagw.jobs.models import Node
 from datagw.pipelines.bench import Bench
 from datagw.pipelines.calling import Event, Function, call
-from datagw.pipelines.loading import frame_of, traceback_of
+from datagw.pipelines.loading import frame_of, is_from_us, traceback_of
 from datagw.pipelines.time_limit import TimedOut, time_limit
 from datagw.pipelines.tools import Tools
 
@@ -92,6 +92,8 @@ def their_errors(bench: Bench, what: str) -> Generator[None, None, None]:
             raise  # whatever else it is, it is theirs
         bench.fence()  # unless the run is ended, and what they have started with it
         bench.log.info("%s: %s", what, traceback_of(error))
+        if isinstance(error, Unavailable) and is_from_us(error):
+            bench.silent.append(str(error))
         raise Failed(_text_of(error), outage=isinstance(error, Unavailable)) from None
 
 

@@ -11,7 +11,7 @@ from pydantic import Field, GetPydanticSchema, PrivateAttr
 from pydantic_core.core_schema import any_schema
 from typing_extensions import override
 
-from datagw.errors import ConfigError, Denied, GatewayError, NotFound
+from datagw.errors import ConfigError, Denied, GatewayError, NotFound, Unavailable
 from datagw.files import RemoteFile
 from datagw.gateways.base import Gateway, Reading
 from datagw.gateways.front.reading import Published
@@ -100,7 +100,11 @@ class Worker(Gateway):
         try:
             with bench_of(self.job, self.world, self.base, self.report, self.live.fence) as bench:
                 if bench.work.command is None:
-                    yield from hand_over(bench, readings, self.payload, self.resume_from, self._again, self.only)
+                    given = (self.payload, self.resume_from, self._again, self.only)
+                    for reading, outcome in hand_over(bench, readings, *given):
+                        if isinstance(outcome, Unavailable):
+                            outcome.tried = bool(bench.silent)
+                        yield reading, outcome
                 else:
                     yield from self._run_command(bench, readings)
         except ConfigError as error:  # no file is at fault, and no second try helps

@@ -157,6 +157,21 @@ def run(self):
     assert [(node.name, node.state) for node in shop.report.nodes] == [("work", "done")]
 
 
+def test_a_place_that_has_been_asked_often_enough_is_not_asked_from_the_start_again(shop: Workshop) -> None:
+    body = """
+def run(self):
+    self.ledger.set_position(self.name, "calls", self.ledger.position(self.name, "calls", 0) + 1)
+    path = self.tmp_dir / "a.txt"
+    path.write_text("x")
+    self.publish(path, "lost:a.txt")
+"""
+    job = '[work]\nbackend = "mine:Mine"\nretries = { max = 2, backoff = "10ms", jitter = false }\n'
+    shop.write(f'{job}[gateways.lost]\ntype = "local"\nroot = "/nowhere"\n', mine=a_class(body))
+    result = shop.run()
+    assert (result.state, shop.ledger.position("work", "calls")) == ("failed", 1)
+    assert "the gateway's root is not there" in errors_of(result)[0]
+
+
 def test_ctrl_c_passes_and_nothing_is_left(shop: Workshop) -> None:
     body = """
 def run(self):

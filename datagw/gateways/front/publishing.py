@@ -64,7 +64,7 @@ def _publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
         if len(todo) < done_before:
             pauses = live.retries.pauses()
         error = place or _first_of(silent, todo)
-        pause = next(pauses, None)
+        pause = None if error.tried else next(pauses, None)
         if pause is None:
             alone = place is None
             yield from [Sent(upload, error=silent.get(upload.final, error), alone=alone) for upload in todo.values()]

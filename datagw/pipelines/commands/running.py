@@ -164,7 +164,8 @@ class _Runner:
             own["DATAGW_DAY"] = errand.day.isoformat()
         if errand.payload is not None:
             own["DATAGW_PAYLOAD"] = json.dumps(errand.payload)
-        extras = {"payload": {} if errand.payload is None else errand.payload, "files": list(files)}
+        payload: object = {} if errand.payload is None else errand.payload
+        extras: dict[str, object] = {"payload": payload, "files": list(files)}
         told = pipe.open(errand.job.name, errand.world.run, errand.day, extras)
         return {**self.environment, **own, **told}
 
