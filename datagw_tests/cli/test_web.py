@@ -53,3 +53,28 @@ def test_ls_of_an_address_tells_its_size_and_time(server: Misbehaving, cli: Cli)
     assert said.code == 0, said.err
     assert said.out.splitlines()[1].split()[:4] == ["file", "4", "B", "2026-01-03T10:00:00Z"]
     assert cli("ls", f"{server.url}/none.csv").code == 1
+
+
+def test_several_addresses_are_checked_planned_and_published_each_alone(server: Misbehaving, cli: Cli, tmp_path: Path):
+    with Misbehaving() as other:
+        other.both("/export", file(b"2\n", ETag='"1"'))
+        urls = (
+            f'{{ "a.csv" = "{server.url}/a%20b.csv", "b.csv" = "{other.url}/export?id=5", "c.csv" = "{other.url}/c" }}'
+        )
+        text = (
+            f'[mirror]\nsource = {{ urls = {urls} }}\nto = {{ at = "local:mirror/", name = "disk" }}\nwhen = "change"\n'
+        )
+        (tmp_path / "jobs.toml").write_text(text)
+        assert cli("check", "--connect").code == 0
+        said = cli("run", "mirror")
+        assert said.code == 3, said.err
+        assert f"{other.url}/c: the list names it, but no such file" in said.err
+        assert {path.name: path.read_bytes() for path in (tmp_path / "mirror").iterdir()} == {
+            "a.csv": b"1,2\n",
+            "b.csv": b"2\n",
+        }
+        other.both("/c", file(b"3\n", ETag='"1"'))
+        before = other.count("GET", "/export?id=5")
+        assert cli("run", "mirror").code == 0
+        assert (tmp_path / "mirror" / "c.csv").read_bytes() == b"3\n"
+        assert other.count("GET", "/export?id=5") == before
