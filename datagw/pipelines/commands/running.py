@@ -17,7 +17,7 @@ from datagw.gateways.secrets import Secret
 from datagw.jobs import Job
 from datagw.jobs.models import Command
 from datagw.pipelines.commands.ending import Ended, Stopped, problem_of
-from datagw.pipelines.commands.leaving import publish_left
+from datagw.pipelines.commands.leaving import keep_the_last, publish_left
 from datagw.pipelines.commands.output import Output
 from datagw.pipelines.commands.pipes import Pipe
 from datagw.pipelines.commands.placeholders import Values, fill
@@ -115,14 +115,18 @@ class _Runner:
     def run(self, readings: Sequence[Reading], path: str) -> GatewayError | None:
         """One start; `path` is the relative one of its file, `""` for many."""
         room = Path(tempfile.mkdtemp(prefix="start-", dir=self.errand.tmp_dir))
+        done = False
         try:
             problem = self._run(room, readings, path)
+            done = problem is None
         except Stopped as error:
             self._mask.error(error)
             raise
         except GatewayError as error:
             problem = error
         finally:
+            if not done:
+                keep_the_last(room / "out", readings, self.errand.world.tmp_dir.parent, self._log)
             remove_tree(room)
         return problem and self._mask.error(problem)
 

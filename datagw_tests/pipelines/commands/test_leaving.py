@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from datagw.publishing import sweep
 from datagw_tests.pipelines.commands.desk import Desk
 from datagw_tests.servers.ports import free_port
 
@@ -187,3 +188,17 @@ def test_files_that_are_called_as_those_of_datagw_are_left_alone(tmp_path: Path)
     assert one.run().state == "published"
     assert lake(one) == {"made/made": "x"}
     assert "{out}/.do-not-touch: datagw calls files of its own so; it is not published" in one.lines
+
+
+@pytest.mark.parametrize("end", ["", "; sys.exit(1)"])
+def test_an_input_that_is_moved_to_what_cannot_be_published_is_not_lost(tmp_path: Path, end: str):
+    one = desk(tmp_path, f"import os, sys\nos.rename(sys.argv[1], sys.argv[2] + '/moved'){end}")
+    (tmp_path / "in" / "sub" / "b").unlink()
+    (tmp_path / "lake" / "made").write_text("where a folder is to be")
+    assert one.run().state == "failed"
+    (kept,) = (tmp_path / "staging").glob("kept-*/moved")
+    assert kept.read_bytes() == b"aaaa"
+    sweep(tmp_path / "staging")
+    (line,) = [line for line in one.lines if str(kept.parent) in line]
+    assert line.startswith(f"{tmp_path}/in/a is gone")
+    assert kept.exists()
