@@ -18,9 +18,8 @@ def unable(draft: Draft) -> Iterator[Complaint]:
         if not source.can("ls") and not is_list(table.source):
             yield from _unlisted(draft, f"a gateway of type {source.type} cannot be listed")
         if table.delete_source and not source.can("rm"):
-            yield Complaint(
-                ("delete_source",), f"a gateway of type {source.type} is only read: nothing is deleted there"
-            )
+            why = "" if source.can("publish") or source.can("write") else " is only read:"
+            yield Complaint(("delete_source",), f"a gateway of type {source.type}{why or ':'} nothing is deleted there")
         for key in ("move_source", "failed_source"):
             if getattr(table, key) is not None and not source.can("rename"):
                 why = "knows no rename" if source.can("publish") else "is only read"

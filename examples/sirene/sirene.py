@@ -1,7 +1,7 @@
 """The SIRENE files as a pipeline of one's own: list, look, get, publish twice, register. What fails stops no other.
 
-`jobs.toml` beside it does the same without any code. Updating the data set's page on data.gouv.fr is left out: it comes
-with the gateway for it.
+`jobs.toml` beside it does the same without any code. With `page = "gouv:"` in its config, a gateway as in
+`opendata.toml`, the page of the data set on data.gouv.fr is told of each file as well.
 """
 
 from __future__ import annotations
@@ -43,4 +43,6 @@ class Sirene(BasePipeline):
         today = datetime.now(ZoneInfo("Europe/Paris")).date()
         self.publish(file, f"{self.config['to']}/{name}")
         self.publish(file, f"{self.config['to']}/{today}-{name}")
+        if "page" in self.config:
+            self.publish(file, f"{self.config['page']}{name}")
         self.register_file(name=name, file=file, etag=found.content_version)

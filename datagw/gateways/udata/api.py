@@ -189,7 +189,7 @@ class Api:
         digest, size = hashlib.sha256(), 0
         with self.asking.ask("GET", address) as answer:
             if (refusal := answer.refusal()) is not None:
-                raise Unavailable(f"{address}: {refusal.message}; the file is to be published there first")
+                raise refusals.Stumbled(f"{address}: {refusal.message}; the file is to be published there first")
             answer.check_encoding(address)
             for block in self.native(answer, answer.blocks()):
                 self.fence()

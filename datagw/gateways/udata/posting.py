@@ -11,11 +11,12 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from datagw.errors import Denied, GatewayError, Rejected, Unavailable
+from datagw.errors import Denied, GatewayError, Rejected
 from datagw.gateways.front.reading import Reading
 from datagw.gateways.paths.templates import split_name
 from datagw.gateways.udata.api import Api
 from datagw.gateways.udata.data_sets import KEY, TITLE, DataSet, Resource, upload_name
+from datagw.gateways.udata.refusals import Stumbled
 from datagw.gateways.udata.uploads import resource_of, sha1_of, upload
 from datagw.gateways.udata.wording import as_title, is_id
 
@@ -128,7 +129,7 @@ class Posting:
     def _require_there(self, address: str, reading: Reading) -> None:
         found = self.api.fetched(address)
         if found != (reading.sha256, reading.size):
-            raise Unavailable(
+            raise Stumbled(
                 f"{address} leads to other content ({found[1]} bytes, SHA-256 {found[0]}); "
                 "it is to be published there before its page tells of it"
             )
@@ -200,6 +201,6 @@ class Posting:
 
     def _require_equal(self, made: Resource, sha1: str, size: int) -> None:
         if made.size != size:
-            raise Unavailable(f"{made.size} bytes arrived instead of {size}")
+            raise Stumbled(f"{made.size} bytes arrived instead of {size}")
         if made.checksum != f"sha1:{sha1}":
-            raise Unavailable(f"what arrived ({made.checksum}) differs from what was sent (sha1:{sha1})")
+            raise Stumbled(f"what arrived ({made.checksum}) differs from what was sent (sha1:{sha1})")

@@ -15,7 +15,7 @@ _NO_FILE = {400, 413, 415, 422}
 
 
 class Stumbled(Unavailable):
-    """The place answers that something in it went wrong: that says nothing of other files."""
+    """Something went wrong with one file, inside the place or on the way: that says nothing of other files."""
 
 
 def of_status(status: int, host: str, body: bytes, retry_after: str | None) -> GatewayError:
