@@ -52,8 +52,12 @@ def of_work(job: Job, result: CopyResult | None, report: Report, payload: object
         **_counts(job, result, report),
         "failed": sum(one.error is not None for one in report.registered),
     }
+    if job.watches and result is not None:
+        ours["failed"] = max(ours["failed"], len(result.failures))
     for node in nodes_of(report):  # a class or function is told of as the only node
-        ours |= {"tries": node.tries, "items": node.items, "failed": max(ours["failed"], node.failed_items)}
+        ours |= {"tries": node.tries, "failed": max(ours["failed"], node.failed_items)}
+        if node.items:
+            ours["items"] = node.items
         if node.output:
             ours["output"] = MetadataValue.json(node.output)
     if report.registered:

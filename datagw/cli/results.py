@@ -38,7 +38,10 @@ def print_summary(
     else:
         _print_copies(days)
     failed = [
-        (day.label, "" if job.work else failure.copy, at_source(file, job.name, failure.source), failure.error)
+        (
+            *(day.label, "" if job.work else failure.copy),
+            *(at_source(file, job.name, failure.source) if failure.source else "", failure.error),
+        )
         for day in days
         for failure in day.failures
     ]
@@ -56,7 +59,7 @@ def print_summary(
     for day in days:
         for late in day.late:
             print_line(printable(f"{day.label}: unfinished: {late}" if day.day else f"for the next run: {late}"))
-    states = Counter(day.state for day in days)
+    states = Counter(_state_of(job, day) for day in days)
     counted = ", ".join(f"{days_of(count)} {state}" for state, count in states.items() if days[0].day is not None)
     copies = [copy for day in days for copy in day.copies.values()]
     sent = (
@@ -87,16 +90,23 @@ def _print_own_code(file: JobFile, job: Job, days: Sequence[DayResult], reports:
         copy = day.copies.get(job.to[0].name)
         took = seconds_of(copy.seconds) if copy else ""
         files = [f"{copy.files:,}", size_of(copy.bytes)] if copy else ["", ""]
-        rows.append([day.label, day.state, *(files if job.watches else []), took])
+        dated = [day.label] if job.dated else []
+        rows.append([*dated, _state_of(job, day), *(files if job.watches else []), took])
+    names = ("day", "state") if job.dated else ("state",)
     numbers = ("files", "size", "time") if job.watches else ("time",)
-    print_table([("day", "left"), ("state", "left"), *((name, "right") for name in numbers)], rows)
+    print_table([*((name, "left") for name in names), *((name, "right") for name in numbers)], rows)
     print_reports(file, job, reports)
+
+
+def _state_of(job: Job, day: DayResult) -> str:
+    """The state of a day; own code without days is done, whether it has published anything or not."""
+    return "done" if job.work is not None and not job.dated and day.state == "published" else day.state
 
 
 def _columns_of_failures(job: Job) -> tuple[str, ...]:
     if job.work is None:
         return ("day", "copy", "file", "error")
-    return ("day", "file", "error") if job.watches else ("day", "error")
+    return (*(("day",) if job.dated else ()), *(("file",) if job.watches else ()), "error")
 
 
 def print_document(

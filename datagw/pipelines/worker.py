@@ -109,6 +109,9 @@ class Worker(Gateway):
                     yield from self._run_command(bench, readings)
         except ConfigError as error:  # no file is at fault, and no second try helps
             raise Denied(str(error), gateway=self.job.name) from None
+        except Denied as error:
+            error.gateway = error.gateway or self.job.name
+            raise
 
     def _run_command(
         self, bench: Bench, readings: Iterable[Reading]

@@ -71,7 +71,7 @@ def test_a_payload_is_json_or_a_file_of_it_and_what_came_of_it_is_told(shop: Pat
     (shop / "payload.json").write_text('{"country": "de"}', encoding="utf-8")
     said = cli("run", "says", "--payload", "@payload.json")
     assert "registered: 1 file" in said.out
-    assert said.out.endswith("says: published\n")
+    assert said.out.endswith("says: done\n")
 
 
 @pytest.mark.parametrize(
@@ -127,6 +127,18 @@ def test_a_job_that_watches_nothing_says_nothing_of_files(shop: Path, cli: Cli):
     assert "INFO says: done (published)" in said.err
     assert "screened" not in said.err
     assert "1 file" not in said.err
+
+
+def test_a_script_that_cannot_be_started_is_no_file_that_failed(shop: Path, cli: Cli):
+    (shop / "in/a.txt").write_text("a", encoding="utf-8")
+    (shop / "script").chmod(0o644)
+    text = cli("run", "files").out
+    assert f"error\n      files: {shop}/script: the program `./script` is not executable" in text
+    said = cli("run", "files", "--json")
+    (failure,) = said.json["days"][0]["copies"][0]["failures"]
+    assert failure["file"] == ""
+    assert failure["error"].count(str(shop / "script")) == 1
+    assert "is not executable; try `chmod +x`" in failure["error"]
 
 
 def test_a_plan_says_what_would_be_handed_over(shop: Path, cli: Cli):

@@ -27,7 +27,13 @@ class Ended:
 
 
 class Stopped(Denied):
-    """No file is at fault, and no other one would fare better: the rest is not tried."""
+    """No file is at fault, and no other one would fare better: the rest is not tried.
+
+    `path` is one of this machine, for the message; the place knows nothing of it.
+    """
+
+    def __init__(self, message: str, *, path: str | None = None) -> None:
+        super().__init__(message if path is None else f"{path}: {message}")
 
 
 class Failed(Rejected):
