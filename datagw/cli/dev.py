@@ -28,6 +28,8 @@ _START = 120.0  # seconds that the UI may take to answer
 _STOP = 20.0  # seconds that Dagster has to end by itself
 _PR_SET_PDEATHSIG = 1
 
+_QUIET = ("-W", "ignore:Function `dev_command` is superseded")  # of interest to us, and not to who reads the log
+
 _WORKSPACE = """\
 # Written by `datagw dev`.
 load_from:
@@ -87,7 +89,7 @@ def serve(
     # Processes of Dagster that are ended in the middle leave temporary folders behind: they get one that is ours.
     with tempfile.TemporaryDirectory(prefix="datagw-", ignore_cleanup_errors=True) as temporary:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dagster", "dev", "-w", workspace, "-h", HOST, "-p", str(port), *level],
+            [sys.executable, *_QUIET, "-m", "dagster", "dev", "-w", workspace, "-h", HOST, "-p", str(port), *level],
             cwd=jobs.parent if jobs.is_file() else jobs,
             env={**env, "DATAGW_JOBS": str(jobs), "DAGSTER_HOME": str(state), "TMPDIR": temporary},
             stdin=subprocess.DEVNULL,
