@@ -14,7 +14,7 @@ from datagw.jobs.models import Node
 from datagw.pipelines.bench import Bench
 from datagw.pipelines.calling import Event, Function, function_of
 from datagw.pipelines.graph import Graph
-from datagw.pipelines.in_hand import accepted, changed, named, staged_of, unread
+from datagw.pipelines.in_hand import accepted, changed, keep_the_last, named, staged_of, unread
 from datagw.pipelines.keeping import Results, occasion_of
 from datagw.pipelines.loading import find
 from datagw.pipelines.pipeline import BasePipeline, pipeline_of, run_pipeline
@@ -100,7 +100,13 @@ class _Code:
             job, day = self.bench.job, whole[0].upload.day
             files = [named(reading, links) for reading in whole] if job.watches else []
             tools = Tools(self.bench, folder, files, day, self.payload)
-            failure = self._run(whole, tools)
+            done = False
+            try:
+                failure = self._run(whole, tools)
+                done = failure is None
+            finally:
+                if not done and job.watches:
+                    keep_the_last(folder, whole, self.bench.world.tmp_dir.parent, self.bench.log)
             errors = _errors_of(whole, tools.errors)
             for reading in whole:
                 yield reading, failure() if failure else _outcome(reading, errors[reading.final])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from datagw.errors import Changed, GatewayError
+from datagw.errors import Changed, GatewayError, printable
 from datagw.files import RemoteFile, StagedFile
 from datagw.gateways.front.reading import Published, Reading
 
@@ -45,6 +48,19 @@ def changed(reading: Reading) -> GatewayError | None:
     if found.content_version != staged.origin.content_version:
         return Changed("the file changed while own code had it", path=staged.origin.path)
     return None
+
+
+def keep_the_last(made: Path, readings: Sequence[Reading], folder: Path, log: logging.Logger) -> None:
+    """Moves what own code has made, and not published, to `folder` for good, where it has removed its input.
+
+    It may be all that there is of it.
+    """
+    gone = [one.local for one in map(staged_of, readings) if not one.owned and not os.path.lexists(one.local)]
+    if gone and any(names for _, _, names in os.walk(made)):
+        kept = tempfile.mkdtemp(prefix="kept-", dir=folder)
+        os.rename(made, kept)
+        text = "%s is gone, and what own code made of it is not published: it is kept in %s"
+        log.error(text, printable(", ".join(map(str, gone[:3]))), kept)
 
 
 def accepted(reading: Reading) -> Published:

@@ -182,3 +182,16 @@ def test_of_two_runs_at_once_one_waits_and_finds_nothing_left(tmp_path: Path) ->
     assert taken(shop) == list(FILES)
     the_end_is_as_undisturbed(shop)
     shop.ledger.close()
+
+
+def test_an_input_that_is_moved_to_the_folder_of_a_call_that_fails_is_not_lost(shop: Workshop) -> None:
+    inbox = shop.folder / "in"
+    inbox.mkdir()
+    (inbox / "a").write_text("all that there is")
+    shop.write(
+        '[work]\nbackend = "mine:f"\nsource = "local:in/"\nwhen = "new files"\n',
+        mine="import shutil\ndef f(event, tools):\n    shutil.move(event['file'], tools.tmp_dir)\n    1 / 0\n",
+    )
+    assert shop.run().state == "failed"
+    assert list(inbox.iterdir()) == []
+    assert [path.read_text() for path in shop.tmp.glob("kept-*/a")] == ["all that there is"]

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 from datagw.errors import Denied, GatewayError, Unavailable, printable
 from datagw.files import MARKER, RemoteFile, is_own_name
-from datagw.gateways.front.reading import Reading
 from datagw.jobs import Job
 from datagw.pipelines.commands.ending import Stopped
-from datagw.pipelines.in_hand import staged_of
 from datagw.pipelines.report import Report
 from datagw.publishing.delivering import deliver, problem_of
 from datagw.publishing.world import World
@@ -62,19 +59,6 @@ def left_in(out: Path, log: logging.Logger) -> list[str]:
             elif kind != "folder":
                 log.warning("{out}/%s: a %s, not a file; it is not published", path, kind)
     return sorted(found)
-
-
-def keep_the_last(out: Path, readings: Sequence[Reading], folder: Path, log: logging.Logger) -> None:
-    """Moves what a program left, and could not be published, to `folder` for good, where it has removed its input.
-
-    It may be all that there is of it.
-    """
-    gone = [one.local for one in map(staged_of, readings) if not one.owned and not os.path.lexists(one.local)]
-    if gone and any(names for _, _, names in os.walk(out)):
-        kept = tempfile.mkdtemp(prefix="kept-", dir=folder)
-        os.rename(out, kept)
-        text = "%s is gone, and what the program left in {out} is not published: it is kept in %s"
-        log.error(text, printable(", ".join(map(str, gone[:3]))), kept)
 
 
 def _raise(error: OSError) -> None:

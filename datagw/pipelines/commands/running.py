@@ -17,14 +17,14 @@ from datagw.gateways.secrets import Secret
 from datagw.jobs import Job
 from datagw.jobs.models import Command
 from datagw.pipelines.commands.ending import Ended, Stopped, problem_of
-from datagw.pipelines.commands.leaving import keep_the_last, publish_left
+from datagw.pipelines.commands.leaving import publish_left
 from datagw.pipelines.commands.output import Output
 from datagw.pipelines.commands.pipes import Pipe
 from datagw.pipelines.commands.placeholders import Values, fill
 from datagw.pipelines.commands.reporting import Reported
 from datagw.pipelines.commands.starting import Keeping, Start, environment_of, program_of
 from datagw.pipelines.commands.watching import watch
-from datagw.pipelines.in_hand import accepted, changed, named, unread
+from datagw.pipelines.in_hand import accepted, changed, keep_the_last, named, unread
 from datagw.pipelines.report import Report
 from datagw.pipelines.secrets import Masker, masked_logger
 from datagw.publishing.staging import remove_tree
