@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from datagw.cli.opening import job_file, job_or_past, open_ledger
+from datagw.cli.opening import job_file_or_library, job_or_past, open_ledger
 from datagw.cli.paths import at_copy, at_source
 from datagw.cli.printing import print_json_lists, print_line, print_table
 from datagw.cli.settings import Command, Settings, pass_settings
@@ -30,10 +30,10 @@ RECENT = 10  # rows of each kind in the text
 def command(settings: Settings, job: str | None, since: str | None) -> None:
     """What ran, what was published and proven, what failed; of own code its functions, and what it registered.
 
-    The text shows the latest of each; --json is complete.
+    The text shows the latest of each; --json is complete. Without a job file: of calls of the library in this folder.
     """
     start = None if since is None else moment_since(since, datetime.now(UTC))
-    file = job_file(settings)
+    file = job_file_or_library(settings)
     with open_ledger(file) as ledger:
         job = None if job is None else job_or_past(file, ledger, job)
         if settings.json:
@@ -70,8 +70,9 @@ def _print_recent(file: JobFile, ledger: Ledger, job: str | None, since: datetim
     receipts: deque[Receipt] = deque(maxlen=RECENT)
     count = 0
     for receipt in ledger.receipts(job, since):
-        receipts.append(receipt)
-        count += 1
+        if not _is_occasion(file, receipt):
+            receipts.append(receipt)
+            count += 1
     failures = ledger.failures(job, since)
     if not runs and not count and not failures:
         print_line("nothing yet" if since is None else "nothing since then")
@@ -100,6 +101,12 @@ def _print_recent(file: JobFile, ledger: Ledger, job: str | None, since: datetim
     if failed:
         print_table(_left("at", "job", "day", "copy", "file", "error"), failed)
     _print_own_code(ledger, job, since)
+
+
+def _is_occasion(file: JobFile, receipt: Receipt) -> bool:
+    """Whether a receipt says only that own code ran: of no file, and as the list of runs does."""
+    job = file.jobs.get(receipt.job)
+    return job is not None and not job.watches and not job.dated and receipt.copy == job.to[0].name
 
 
 def _print_own_code(ledger: Ledger, job: str | None, since: datetime | None) -> None:

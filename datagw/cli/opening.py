@@ -90,6 +90,17 @@ def job_file_if_any(settings: Settings) -> JobFile | None:
     return job_file(settings) if named else None
 
 
+def job_file_or_library(settings: Settings) -> JobFile:
+    """The job file; where nobody names one, and there is none here, what the library has left in this folder."""
+    from datagw.jobs.loading import no_job_file
+    from datagw.jobs.state import ledger_exists
+
+    file = job_file_if_any(settings)
+    if file is None and ledger_exists(left := no_job_file(Path.cwd())):
+        return left
+    return file or job_file(settings)
+
+
 def gateway_and_path(settings: Settings, place: str, file: JobFile | None = None) -> tuple[Gateway, str]:
     """The gateway and the path on it that `GATEWAY:PATH` names, taken letter by letter.
 

@@ -52,8 +52,7 @@ def load(path: Path | None = None, env: Mapping[str, str] | None = None) -> JobF
     paths, base = find(path, env)
     report = Report()
     tables = read(paths, env, report)
-    home = env.get("DAGSTER_HOME")
-    state = Path(os.path.abspath(os.path.expanduser(home))) if home else base / ".datagw"
+    state = _state(base, env)
     main = _main(tables, base, state, report)
     _check_defaults(tables, base, report)
     gateways = {name: declared(name, table, base, report) for name, table in tables.gateways.items()}
@@ -91,6 +90,17 @@ def load(path: Path | None = None, env: Mapping[str, str] | None = None) -> JobF
         broken=broken,
         report=report,
     )
+
+
+def no_job_file(base: Path, env: Mapping[str, str] | None = None) -> JobFile:
+    """A job file that says nothing, as if it stood in `base`: the library keeps its ledger where one's would be."""
+    state = _state(base, os.environ if env is None else env)
+    return JobFile((), base, state, Main(tmp_dir=state / "tmp"), {}, {}, (), {}, Report())
+
+
+def _state(base: Path, env: Mapping[str, str]) -> Path:
+    home = env.get("DAGSTER_HOME")
+    return Path(os.path.abspath(os.path.expanduser(home))) if home else base / ".datagw"
 
 
 def check_secrets(jobfile: JobFile) -> list[Problem]:

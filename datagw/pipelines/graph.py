@@ -103,7 +103,7 @@ class Graph:
         self.told.append(NodeResult(node.name, "failed", error=text))
 
     def _skip(self, node: Node, before: Sequence[str]) -> None:
-        text = f"not called, because {' and '.join(before)} failed or was skipped"
+        text = f"not called, because {' and '.join(before)} {'is' if len(before) == 1 else 'are'} not done"
         self._bench.log.warning("%s: %s", node.name, text)
         self._results.put(node, "skipped", error=text)
         self.told.append(NodeResult(node.name, "skipped", error=text))

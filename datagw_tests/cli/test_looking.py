@@ -121,8 +121,8 @@ def test_history_has_the_shape_that_is_promised(station: Path, cli: Cli):
     document = cli("history", "--json").json
     assert set(document) == {"runs", "receipts", "failures", "functions", "registered"}
     (run,) = document["runs"]
-    assert set(run) == {"id", "job", "started", "ended", "state"}
-    assert (run["job"], run["state"]) == ("readings", "partly")
+    assert set(run) == {"id", "job", "started", "ended", "state", "error"}
+    assert (run["job"], run["state"], run["error"]) == ("readings", "partly", "failed: 2026-01-01")
     assert datetime.fromisoformat(run["started"]).utcoffset() == timedelta(0)
     assert [set(receipt) for receipt in document["receipts"]] == [
         {

@@ -110,6 +110,32 @@ def test_a_graph_that_fails_names_its_functions_and_so_does_the_history(shop: Pa
     assert "1 file registered\n" in text
 
 
+def test_the_history_tells_runs_of_code_as_runs_and_not_as_receipts(shop: Path, cli: Cli):
+    assert cli("run", "says").code == 0
+    text = cli("history", "says").out
+    assert text.startswith("1 run\n")
+    assert "\n0 receipts\n" in text
+    assert [row["copy"] for row in cli("history", "says", "--json").json["receipts"]] == ["work"]
+
+
+def test_what_the_library_did_here_is_history_without_a_job_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
+):
+    from datagw import publish
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("DAGSTER_HOME", "DATAGW_JOBS", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert "there is no job file" in cli("history").err
+    (tmp_path / "a.txt").write_text("a", encoding="utf-8")
+    (tmp_path / "out").mkdir()
+    publish(tmp_path / "a.txt", tmp_path / "out/b.txt", name="notes")
+    said = cli("history", "notes")
+    assert said.code == 0
+    assert "1 receipt\n" in said.out
+    assert "b.txt" in said.out
+
+
 def test_a_script_for_each_file_is_heard_in_the_log_and_one_that_fails_takes_no_other_down(shop: Path, cli: Cli):
     for name in ("good", "bad"):
         (shop / "in" / f"{name}.txt").write_text(name, encoding="utf-8")
