@@ -122,19 +122,18 @@ class Datagouv(DataSets):
             uploaded=self._uploaded,
         )
         try:
-            if token:
-                with self.speaking(""):
-                    self._known_there(api)
+            with self.speaking(""):
+                self._known_there(api, "api/1/me/" if token else "api/1/site/")
         except BaseException:
             api.close()
             raise
         return api
 
     @staticmethod
-    def _known_there(api: Api) -> None:
-        """Asks who we are, so that a wrong token is told of before anything else goes wrong."""
+    def _known_there(api: Api, path: str) -> None:
+        """Asks who we are, so that a wrong token or address is told of before anything else goes wrong."""
         try:
-            api.get("api/1/me/")
+            api.get(path)
         except NotFound as error:
             raise Denied(f"{api.host} is no udata ({error.message}); is `url` right?") from None
 

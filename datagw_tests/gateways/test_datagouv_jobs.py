@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from datagw.assets.metadata import of_copy
 from datagw.gateways.base import Gateway
 from datagw.gateways.datagouv import Datagouv
 from datagw.gateways.udata.api import Api
@@ -80,6 +81,17 @@ def test_what_is_not_ours_is_left_alone_where_nothing_is_to_be_replaced(gouv, ud
     assert one.run()[0].state == "failed"
     assert [found["id"] for found in udata.resources(gouv.root)] == [number]
     assert gouv.read("stock.csv") == b"theirs"
+
+
+def test_the_ui_leads_to_the_page_of_the_resource(gouv, udata, tmp_path):
+    one = Station(tmp_path, gouv, options={"marker": None, "source": "stock.csv", "to": ["stock.csv"]})
+    one.write("stock.csv", b"content")
+    (result,) = one.run(None, when="change")
+    (found,) = udata.resources(gouv.root)
+    page = f"{udata.url}/datasets/{gouv.root}/#/resources/{found['id']}"
+    copy = result.copies["archive"]
+    assert [copy.link, *(row.link for row in copy.rows)] == [page, page]
+    assert of_copy(copy)["destination"].value == page
 
 
 def test_a_job_file_may_name_data_sets(tmp_path):

@@ -105,7 +105,6 @@ class DataSets(Gateway):
         if not name:
             raise Rejected(f"name a data set, as in {self.name}:DATASET/")
         found = self._look(session, name)
-        self.live.unseen.clear()
         prefix = f"{inner}/" if inner else ""
         below = {path: one for path, one in found.by_path.items() if path.startswith(prefix)}
         if not below and inner:
@@ -119,6 +118,7 @@ class DataSets(Gateway):
                 folders.add(first)
                 continue
             claim = one.claim(join(folder, first))
+            self.live.unseen.pop(claim.path, None)
             if one.size is None:
                 untold = f"its page tells no size, so that nobody knows it whole; name its address instead: {one.url}"
                 self.live.unseen[claim.path] = self.placed(Rejected(untold), claim.path)
