@@ -64,6 +64,7 @@ def test_the_first_job_of_the_page_publishes_and_replaces(written, udata: Udata,
     assert cli("ls", "gouv:").out.split()[-1] == "rna.zip"
 
 
+@pytest.mark.slow
 def test_the_job_with_declared_resources_fills_them(written, udata: Udata, cli: Cli, tmp_path: Path):
     names = {
         "d2ac0f0e-1e4f-4f6b-9a52-2c5f0a4b6f3d": "StockEtablissement.zip",
@@ -91,6 +92,7 @@ def web(tmp_path: Path) -> Iterator[Nginx]:
         yield server
 
 
+@pytest.mark.slow
 def test_the_job_with_links_publishes_the_file_then_its_page(written, udata: Udata, cli: Cli, web: Nginx):
     sftp = 'type = "sftp"\nhost = "files.example.org"\nusername = "sirene"\nroot = "/var/www/files"'
     with Misbehaving() as server:
@@ -110,7 +112,8 @@ def test_the_job_with_links_publishes_the_file_then_its_page(written, udata: Uda
     assert (found["filetype"], found["url"], found["filesize"]) == ("remote", f"{web.url}/stocks/stock.zip", 5)
 
 
-@pytest.mark.parametrize("form", ["opendata.toml", pytest.param("pipeline.toml", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["opendata.toml", "pipeline.toml"])
 def test_the_sirene_files_are_told_of_on_their_page(
     form: str, depot: Depot, udata: Udata, cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):

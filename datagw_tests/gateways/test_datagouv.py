@@ -121,6 +121,7 @@ def test_a_request_whose_answer_is_lost_makes_no_second_resource(udata, gouv, tm
     assert len(asked) == 1, "it was found equal, and not sent again"
 
 
+@pytest.mark.slow
 def test_a_request_that_is_done_after_all_leaves_no_second_resource(udata, gouv, tmp_path, monkeypatch, caplog):
     """Its answer is lost, and the next look does not show it yet: it comes while the second one is under way."""
     real = Api.upload
@@ -179,6 +180,7 @@ def test_a_large_file_goes_in_chunks_and_every_try_has_an_upload_of_its_own(udat
     assert the_one(udata, gouv)["checksum"]["value"] == hashlib.sha1(content).hexdigest()
 
 
+@pytest.mark.slow
 def test_a_chunked_file_replaces_another(udata, gouv, tmp_path, monkeypatch):
     number = udata.uploaded(gouv.root, "a.csv", b"old", title="Kept")
     monkeypatch.setattr(Datagouv, "chunk", 1000)
@@ -190,6 +192,7 @@ def test_a_chunked_file_replaces_another(udata, gouv, tmp_path, monkeypatch):
 # ---- proofs
 
 
+@pytest.mark.slow
 def test_what_arrived_differing_is_no_copy_and_is_mended(udata, gouv, tmp_path, monkeypatch):
     real = forms.Form.__iter__
 

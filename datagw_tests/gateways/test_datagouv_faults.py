@@ -61,6 +61,7 @@ def test_an_answer_that_is_lost_on_the_line_makes_no_second_resource(udata, gouv
     assert (found["id"], found["extras"]["datagw:key"]) == (left["id"], "a.csv")
 
 
+@pytest.mark.slow
 def test_a_line_that_is_cut_in_every_chunk_leaves_nothing_to_be_seen(udata, gouv, tmp_path):
     udata.line.cut_after = 300_000
     staged = hold(tmp_path, "a", CONTENT)
@@ -110,6 +111,7 @@ def test_a_run_that_is_told_to_end_ends_in_the_middle_of_an_upload(udata, gouv, 
     assert udata.resources(gouv.root) == []
 
 
+@pytest.mark.slow
 def test_chunks_do_not_wait_for_each_other_on_a_long_line(udata, gouv, tmp_path, monkeypatch):
     monkeypatch.setattr(Datagouv, "chunk", 300_000)
     gouv.check(write=False)

@@ -74,6 +74,7 @@ def test_an_equal_file_of_somebody_else_is_adopted_and_its_page_told_whose_it_is
     assert (found["id"], found["type"], found["extras"]["datagw:key"]) == (number, "update", "stock.csv")
 
 
+@pytest.mark.slow
 def test_what_is_not_ours_is_left_alone_where_nothing_is_to_be_replaced(gouv, udata, tmp_path):
     number = udata.uploaded(gouv.root, "stock.csv", b"theirs")
     one = Station(tmp_path, gouv, options={"marker": None, "to": [""], "overwrite": False})
