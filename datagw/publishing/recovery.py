@@ -168,7 +168,6 @@ def remove_unclaimed_parts(
     """Removes parts of ours that no version claims any more, and old ones of nobody known; never a live one."""
     if gateway.in_one_request:
         Notes(world.ledger, plan.job, plan.day, sight.copy.name).keep_only(claimed)
-        return
     mine = {i.part: i for i in world.ledger.intents(plan.job, plan.day, sight.copy.name) if not i.is_request}
     now = world.now().timestamp() * 1e9
     old = {
