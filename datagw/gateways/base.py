@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, final
@@ -20,7 +20,7 @@ from pydantic import PrivateAttr
 from typing_extensions import override
 
 from datagw.errors import ConfigError, DatagwError, Denied, GatewayError, NotFound, Rejected, Unavailable
-from datagw.files import RemoteFile, StagedFile, join, parent, safe_path
+from datagw.files import RemoteFile, StagedFile, join, parent, part_name, safe_path
 from datagw.gateways.front import getting, proving, publishing, sending
 from datagw.gateways.front.at import At
 from datagw.gateways.front.hooks import Hooks
@@ -296,9 +296,10 @@ class Gateway(Settings, Hooks):
         if self.can("prove_rights"):
             self.attempt(folder, lambda s: self._prove_rights(s, folder))
         else:
-            probe = join(folder, proving.probe_name())
+            probe = join(folder, part_name("datagw check", folder))  # the same each time: what a kill left goes with it
             self.put(b"datagw check\n", probe)
-            self.rm(probe)
+            with suppress(NotFound):  # somebody else, who asked at the same moment, has taken it away
+                self.rm(probe)
 
     @final
     def finish(self, paths: Sequence[str], day: date | None) -> None:

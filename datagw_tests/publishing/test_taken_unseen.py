@@ -81,7 +81,7 @@ def test_what_was_taken_is_moved_but_never_deleted(tmp_path):
 def test_a_file_that_changed_while_it_was_handed_over_is_not_moved(tmp_path):
     inbox = inbox_of(tmp_path, **MOVE)
     inbox.drop("a.csv", b"1")
-    meanwhile = inbox.archive.__class__
+    meanwhile: Any = type(inbox.archive)
 
     class Slow(meanwhile):  # type: ignore[misc, valid-type]
         def _publish(self, session: Any, reading: Any) -> Any:
@@ -89,7 +89,8 @@ def test_a_file_that_changed_while_it_was_handed_over_is_not_moved(tmp_path):
             inbox.drop("a.csv", b"22", age=60)
             return outcome
 
-    inbox.archive = Slow(log=str(tmp_path / "taken"))
+    slow: Any = Slow
+    inbox.archive = slow(log=str(tmp_path / "taken"))
     inbox.run()
     assert inbox.here() == {"a.csv": b"22"}
     inbox.archive = meanwhile(log=str(tmp_path / "taken"))
