@@ -33,7 +33,7 @@ CODE = """
     def take(event, tools):
         for file in tools.files:
             if os.path.exists("{folder}/gate"):
-                open("{folder}/gate").close()
+                open("{folder}/gate").read()  # to its end, which comes when nobody holds it any more
             with open("{folder}/taken", "a") as log:
                 log.write(file.name + "\\n")
             out = tools.tmp_dir / file.name
