@@ -39,7 +39,7 @@ class Rate(click.ParamType):
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Bytes a second."""
-        from datagw.jobs.quantities import rate
+        from datagw.gateways.front.amounts import rate
 
         try:
             return rate(value)

@@ -29,6 +29,7 @@ from datagw.gateways.front.live import Live, Session
 from datagw.gateways.front.reading import Reading, Rename, Sent, Upload
 from datagw.gateways.front.retries import RetryPolicy, wait
 from datagw.gateways.front.settings import Mode, Settings
+from datagw.gateways.front.timetables import Pace
 
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ class Gateway(Settings, Hooks):
         *,
         name: str | None = None,
         retries: RetryPolicy | None = None,
-        bandwidth: int | None = None,
+        bandwidth: Pace | None = None,
         fence: Callable[[], None] | None = None,
         moved: Callable[[int], None] | None = None,
         log: logging.Logger | None = None,
@@ -69,8 +70,8 @@ class Gateway(Settings, Hooks):
         live.fence = fence or old.fence
         live.moved = moved or old.moved
         live.log = log or old.log
-        rates = [rate for rate in (self.bandwidth, bandwidth) if rate]
-        live.limiters = tuple(Limiter(rate, sleep=lambda seconds: wait(seconds, live.fence)) for rate in rates)
+        paces: list[Pace] = [pace for pace in (self.bandwidth, bandwidth) if pace]
+        live.limiters = tuple(Limiter(pace, sleep=lambda seconds: wait(seconds, live.fence)) for pace in paces)
         twin._live = live
         return twin
 

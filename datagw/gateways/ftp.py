@@ -21,6 +21,7 @@ from typing_extensions import override
 from datagw.errors import ConfigError, Denied, Full, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, join, parent
 from datagw.gateways.base import Gateway, Reading
+from datagw.gateways.front.limits import block_of
 from datagw.gateways.ftp_wire import data, looking
 from datagw.gateways.ftp_wire.control import Control
 from datagw.gateways.ftp_wire.facts import SECOND, Entry
@@ -353,6 +354,4 @@ class Ftp(Gateway):
         return f"{root.rstrip('/')}/{path}".rstrip("/") or "/"
 
     def _block(self) -> int:
-        """Bytes that are sent or read at once: few, where a limit would make each of them a long pause."""
-        rates = (limiter.rate for limiter in self.live.limiters)
-        return min(data.BLOCK, max(4096, min(rates, default=1 << 30) // 4))
+        return block_of(self.live.limiters, data.BLOCK)

@@ -20,6 +20,7 @@ from typing_extensions import override
 from datagw.errors import Denied, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, join, kind_of_mode, parent
 from datagw.gateways.base import Gateway, Reading, Rename
+from datagw.gateways.front.limits import block_of
 from datagw.gateways.secrets import GivenSecret
 from datagw.gateways.ssh import hosts, keys
 from datagw.gateways.ssh import packets as p
@@ -205,8 +206,7 @@ class Sftp(Gateway):
     ) -> Iterator[tuple[Reading, GatewayError | None]]:
         if session.sender is None:
             session.sender = Sender(session.wire, self.full, lambda folder: self._mkdir(session, folder), self.live.log)
-        rates = (limiter.rate for limiter in self.live.limiters)
-        block = min(session.wire.write_size, max(4096, min(rates, default=1 << 30) // 4))  # so that no pause is long
+        block = block_of(self.live.limiters, session.wire.write_size)
         return session.sender.send_many(readings, sync, block)
 
     @override

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from datagw.files import MARKER
 from datagw.gateways.base import Gateway
+from datagw.gateways.front.timetables import Timetable
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
 from datagw.jobs.abilities import unable
@@ -64,7 +65,7 @@ def _job(name: str, table: JobTable, pattern: Pattern, templates: list[Template]
     own_code = has_own_code(table.model_dump(include={"backend", "nodes", "run"}, exclude_defaults=True))
     marked = pattern.dated and not own_code
     marker = table.marker if "marker" in table.model_fields_set else MARKER if marked else None
-    source = table.source
+    source, timezone = table.source, table.timezone or main.timezone
     copies = tuple(_copy(copy, template, table, marker) for copy, template in zip(table.to, templates, strict=True))
     return Job(
         name=name,
@@ -81,7 +82,7 @@ def _job(name: str, table: JobTable, pattern: Pattern, templates: list[Template]
         ),
         to=(work_copy(),) if own_code else copies,
         when=table.when,
-        timezone=table.timezone or main.timezone,
+        timezone=timezone,
         every=table.every,
         settle=table.settle,
         start=table.start,
@@ -98,7 +99,7 @@ def _job(name: str, table: JobTable, pattern: Pattern, templates: list[Template]
         overwrite=table.overwrite,
         if_gone=_if_gone(table),
         marker=marker,
-        bandwidth=table.bandwidth,
+        bandwidth=table.bandwidth.in_zone(timezone) if isinstance(table.bandwidth, Timetable) else table.bandwidth,
         retries=table.retries.policy(),
         work=work_of(table, copies),
         after=tuple(table.after),

@@ -15,12 +15,11 @@ from datagw.gateways.base import Gateway
 from datagw.jobs.addresses import SCHEMES
 from datagw.jobs.complaints import complaints
 from datagw.jobs.problems import nearest_word
-from datagw.jobs.quantities import duration, octal, rate, shown
+from datagw.jobs.quantities import duration, octal, shown
 from datagw.jobs.report import Report
 from datagw.jobs.words import LATER, LATER_IN_A_GATEWAY, LATER_TYPES
 
 _QUANTITIES: Mapping[str, Callable[[object], float]] = {
-    "bandwidth": rate,
     "mode": octal,
     "timeout": lambda text: duration(text).total_seconds(),
 }
@@ -28,8 +27,8 @@ _PATHS = ("private_key", "known_hosts", "ca_file", "client_cert", "client_key")
 """Paths on this machine: relative ones start at the job file, as secret files and local roots do."""
 
 
-def declared(name: str, given: object, base: Path, report: Report) -> Gateway | None:
-    """The gateway; None, and a word in the report, if something is wrong with it."""
+def declared(name: str, given: object, base: Path, report: Report, timezone: str = "UTC") -> Gateway | None:
+    """The gateway; None, and a word in the report, if something is wrong with it. `timezone` is for times of day."""
     path = ("gateways", name)
     known = ", ".join(gateways.kinds())
     if not isinstance(given, dict):
@@ -49,11 +48,11 @@ def declared(name: str, given: object, base: Path, report: Report) -> Gateway | 
         hint = nearest_word(str(kind), gateways.kinds()) or f"there are {known}"
         report.add((*path, "type"), f"there is no type {shown(kind)}", hint)
     else:
-        return _made(kind, name, table, base, report)
+        return _made(kind, name, table, {"base": base, "timezone": timezone}, report)
     return None
 
 
-def _made(kind: str, name: str, table: dict[str, Any], base: Path, report: Report) -> Gateway | None:
+def _made(kind: str, name: str, table: dict[str, Any], context: dict[str, Any], report: Report) -> Gateway | None:
     path = ("gateways", name)
     before = len(report.found)
     for key in _QUANTITIES.keys() & table.keys():
@@ -65,14 +64,14 @@ def _made(kind: str, name: str, table: dict[str, Any], base: Path, report: Repor
                 del table[key]
     for key in (*_PATHS, *(["root"] if kind == "local" else [])):
         if isinstance(table.get(key), str) and table[key]:
-            table[key] = os.path.join(base, os.path.expanduser(table[key]))
+            table[key] = os.path.join(context["base"], os.path.expanduser(table[key]))
     try:
         model = gateways.load(kind)
     except ConfigError as error:
         report.add((*path, "type"), str(error))
         return None
     try:
-        made = model.model_validate(table, context={"base": base}).using(name=name)
+        made = model.model_validate(table, context=context).using(name=name)
     except ValidationError as error:
         for complaint in complaints(error, model, {"": LATER_IN_A_GATEWAY}):
             report.add((*path, *complaint.path), complaint.message, complaint.hint)

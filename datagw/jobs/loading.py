@@ -55,7 +55,7 @@ def load(path: Path | None = None, env: Mapping[str, str] | None = None) -> JobF
     state = _state(base, env)
     main = _main(tables, base, state, report)
     _check_defaults(tables, base, report)
-    gateways = {name: declared(name, table, base, report) for name, table in tables.gateways.items()}
+    gateways = {name: declared(name, table, base, report, main.timezone) for name, table in tables.gateways.items()}
     gateways["local"] = places.load("local").model_validate({"root": "/"}).using(name="local")
     for scheme in _schemes_written(tables):
         gateways[scheme] = places.load("http").model_validate({"url": f"{scheme}://"}).using(name=scheme)

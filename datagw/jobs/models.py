@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PlainSerializer
 
 from datagw.gateways.front.retries import RetryPolicy
+from datagw.gateways.front.timetables import Pace, dumped
 from datagw.gateways.paths.notation import escape
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
@@ -20,6 +21,7 @@ from datagw.gateways.web.items import Items
 from datagw.jobs.words import OCCASION, WHEN, WORK
 
 PatternOf = Annotated[InstanceOf[Pattern], PlainSerializer(lambda pattern: pattern.text, return_type=str)]
+PaceOf = Annotated[Pace | None, PlainSerializer(dumped)]
 TemplateOf = Annotated[InstanceOf[Template], PlainSerializer(lambda template: template.text, return_type=str)]
 
 type_of_verify = Literal["content", "size"]
@@ -155,7 +157,7 @@ class Job(_Model):
     overwrite: bool = True
     if_gone: type_of_if_gone = "send"
     marker: str | None = None
-    bandwidth: int | None = None
+    bandwidth: PaceOf = None
     retries: RetryPolicy = RetryPolicy()
     work: Work | None = None
     after: tuple[str, ...] = ()

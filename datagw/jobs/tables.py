@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, ValidationInfo, model_validator
 
 from datagw.files import MARKER, is_own_name
+from datagw.gateways.front.timetables import Pace, pace
 from datagw.gateways.paths.dated_names import DatedName
 from datagw.gateways.paths.patterns import Pattern
 from datagw.gateways.paths.templates import Template
@@ -22,7 +23,7 @@ from datagw.jobs.lists import Names, PathInList, Urls, with_place
 from datagw.jobs.own_code import Nodes, References, Run, Secrets
 from datagw.jobs.places import Place, place
 from datagw.jobs.problems import nearest_word
-from datagw.jobs.quantities import duration, flag, octal, period, rate, shown, size
+from datagw.jobs.quantities import duration, flag, octal, period, shown, size
 from datagw.jobs.retrying import RetriesTable
 from datagw.jobs.words import RESERVED_COPIES, WHEN, cron_problem, looks_like_cron, name_problem
 
@@ -65,6 +66,10 @@ def _timezone(value: object) -> str:
             hint = nearest_word(value, zoneinfo.available_timezones()) or 'write one such as "Europe/Paris"'
             raise ValueError(f"there is no time zone {shown(value)}; {hint}") from None
     raise ValueError(f'a time zone is written "Europe/Paris"; not {shown(value)}')
+
+
+def _bandwidth(value: object) -> Pace | None:
+    return pace(value)  # its time zone is not known yet
 
 
 def _when(value: object) -> str:
@@ -341,8 +346,10 @@ class JobTable(Table):
         description="Name of the file that stands beside what is not complete yet; `false` for none. "
         'Default: `".do-not-touch"` for dated jobs.',
     )
-    bandwidth: Annotated[int | None, BeforeValidator(rate)] = Field(
-        None, description='At most: `"2MB/s"`; kB, MB, GB are powers of 1000, KiB, MiB, GiB of 1024.'
+    bandwidth: Annotated[Pace | None, BeforeValidator(_bandwidth)] = Field(
+        None,
+        description='At most: `"2MB/s"`; kB, MB, GB are powers of 1000, KiB, MiB, GiB of 1024. '
+        'Or by the time of day: `["08:00 2MB/s", "20:00 off"]`, in `timezone`.',
     )
     retries: RetriesTable = Field(RetriesTable(), description="Of transient errors.")
     backend: References = Field(

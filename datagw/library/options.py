@@ -27,7 +27,7 @@ class Options(TypedDict, total=False):
     if_gone: Literal["send", "leave"]
     marker: str | bool
     mode: int | str
-    bandwidth: int | str
+    bandwidth: int | str | Sequence[str]
     retries: int | RetryPolicy
     exclude: str | Sequence[str]
     regex: str

@@ -14,6 +14,7 @@ from datagw.files import MARKER, RemoteFile, StagedFile, is_own_name, join, safe
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.front.retries import wait as pause
+from datagw.gateways.front.timetables import Pace
 from datagw.gateways.paths.patterns import Pattern
 from datagw.jobs import Copy, Job, Source
 from datagw.ledger import Lease, Receipt
@@ -40,7 +41,7 @@ def deliver(
     day: date | None,
     *,
     retries: RetryPolicy | None = None,
-    bandwidth: int | None = None,
+    bandwidth: Pace | None = None,
     of: str = "",
     fence: Callable[[], None] | None = None,
 ) -> DayResult:

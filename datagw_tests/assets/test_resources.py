@@ -74,6 +74,17 @@ def test_the_opened_gateway_is_the_one_of_the_job_file(jobfile):
         assert opened.institute.gateway.password.reveal() == SECRET
 
 
+def test_a_timetable_of_bandwidth_is_kept_with_its_time_zone(place: Place):
+    declared = '[gateways.m]\ntype = "memory"\nbandwidth = ["20:00 off", "08:00 2MB/s"]\n'
+    gateway = place.write('[main]\ntimezone = "Asia/Kolkata"\n' + declared).gateways["m"]
+    resource = GatewayResource.of("m", gateway)
+    assert resource.settings["bandwidth"] == {
+        "entries": ["08:00 2000000B/s", "20:00 off"],
+        "timezone": "Asia/Kolkata",
+    }
+    assert resource.gateway.bandwidth == gateway.bandwidth != None  # noqa: E711 - all three
+
+
 class _Session:
     closed = 0
 

@@ -79,8 +79,8 @@ IN_A_JOB = [
         "[j] move_source: a file is either moved or deleted",
     ),
     (
-        'source = "local:/a/"\nbandwidth = ["08:00 2MB/s"]',
-        "[j] bandwidth: a timetable of bandwidths is not in this version",
+        'source = "local:/a/"\nbandwidth = ["8:00 2MB/s", "20:00 off", "20:00 off"]',
+        "[j] bandwidth: a time has four digits: 08:00; not 8:00; there are two entries for 20:00; write one",
     ),
     ('source = "local:/a/"\nto = "lake:{group}/"', "[j] to: `{group}` is not in this version"),
     ('source = "local:/a/"\nto = "lake:{part}/"', "[j] to: `{part}` is not in this version"),
@@ -305,8 +305,12 @@ IN_A_GATEWAY = [
     ('type = "memory"\nconnections = 65', "[gateways.g] connections: is at most 64"),
     ('type = "memory"\nbandwidth = "fast"', "[gateways.g] bandwidth: a bandwidth is written"),
     (
-        'type = "memory"\nbandwidth = ["08:00 2MB/s"]',
-        "[gateways.g] bandwidth: a timetable of bandwidths is not in this version",
+        'type = "memory"\nbandwidth = ["08:00 2MB/s", "20:00"]',
+        '[gateways.g] bandwidth: an entry of a timetable is written "08:00 2MB/s" or "20:00 off"; not "20:00"',
+    ),
+    (
+        'type = "memory"\nbandwidth = { entries = ["08:00 off"], timezone = "UTC" }',
+        '[gateways.g] bandwidth: a bandwidth is written "2MB/s" or "500KiB/s"; not a table',
     ),
     ('type = "memory"\nmode = "rw"', "[gateways.g] mode: permissions are octal digits"),
     ('type = "memory"\nmode = 640', "[gateways.g] mode: permissions are octal digits in quotes"),

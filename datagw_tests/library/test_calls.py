@@ -12,6 +12,8 @@ import pytest
 
 from datagw import At, Local, Memory, Progress, Result, RetryPolicy, Sftp, plan, publish
 from datagw.errors import Aborted, Denied, GatewayError, NotFound, NotPublished, Unavailable
+from datagw.gateways.front.timetables import Timetable
+from datagw.library.wording import Wording
 from datagw_tests.library.conftest import tree, write
 
 DAYS = [date(2026, 1, number) for number in (1, 2, 3)]
@@ -136,11 +138,19 @@ def test_options_are_those_of_a_job(here: Path) -> None:
         mode=0o640,
         marker=False,
         retries=RetryPolicy(max=0),
-        bandwidth="10MB/s",
+        bandwidth=["08:00 10MB/s", "20:00 off"],
     )
     assert set(tree(here / "out")) == {name for name in WHOLE if "20260103" not in name}
     assert (here / "out/20260101/a").stat().st_mode & 0o777 == 0o640
     assert result
+
+
+def test_a_timetable_goes_by_the_time_zone_of_the_call(here: Path) -> None:
+    office = ("08:00 2MB/s", "20:00 off")
+    job, _ = Wording().job("data/", "out/", None, {"bandwidth": office, "timezone": "Europe/Paris"}, here / "tmp")
+    assert job.bandwidth == Timetable((("08:00", 2_000_000), ("20:00", None)), "Europe/Paris")
+    job, _ = Wording().job("data/", "out/", None, {"bandwidth": office}, here / "tmp")
+    assert job.bandwidth == Timetable((("08:00", 2_000_000), ("20:00", None)), "UTC")
 
 
 # ---- what it is given, and what it leaves

@@ -54,6 +54,7 @@ def test_all_mistakes_are_told_at_once_by_the_rules_of_the_job_file(here: Path) 
         (("data/", "out/"), {"dated_regex": ".*%Y%m%d.*"}, "one name may mean two days"),
         (("data/", "out/"), {"delete_source": True, "verify": "size"}, "nothing is deleted by size alone"),
         (("data/", "out/"), {"backend": "a:b"}, "backend: unknown key"),
+        (("data/", "out/"), {"bandwidth": ["8:00 off"]}, "bandwidth: a time has four digits: 08:00; not 8:00"),
         (("data/", "out/"), {"move_source": "done"}, "move_source: a folder ends with a slash"),
         (("data/%Y%m%d/", "out/%Y%m%d/"), {"when": "new files"}, 'when: "new files" is for a source without days'),
         (

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator
+
+from datagw.gateways.front.timetables import Pace, dumped, pace, pace_of_dump
 
 
 def _octal(value: object) -> object:
@@ -17,6 +19,18 @@ def _octal(value: object) -> object:
     return value
 
 
+def _pace(value: object, info: ValidationInfo) -> Pace | None:
+    if isinstance(value, str) and value.isdigit():
+        return pace(int(value))
+    if isinstance(value, dict) and not info.context:  # no job file, but what was read from one
+        return pace_of_dump(cast("dict[str, object]", value))
+    return pace(cast("object", value), cast("dict[str, Any]", info.context or {}).get("timezone", "UTC"))
+
+
+if TYPE_CHECKING:
+    Bandwidth: TypeAlias = Any  # a text or a list may go in, a Pace comes out: no annotation of a field says both
+else:
+    Bandwidth = Annotated[Pace | None, BeforeValidator(_pace), PlainSerializer(dumped)]
 Mode = Annotated[int, BeforeValidator(_octal), Field(ge=0, le=0o7777)]
 
 
@@ -30,7 +44,11 @@ class Settings(BaseModel):
         default=30, gt=0, description="Seconds without an answer until the place counts as unreachable."
     )
     connections: int = Field(default=1, ge=1, le=64, description="Connections in flight at once within a run.")
-    bandwidth: int | None = Field(default=None, gt=0, description="Bytes per second at most.")
+    bandwidth: Bandwidth = Field(
+        default=None,
+        description='At most: `"2MB/s"`, or bytes per second; or by the time of day, `["08:00 2MB/s", "20:00 off"]`, '
+        "in the time zone of `[main]`.",
+    )
     mode: Mode | None = Field(
         default=None, description="Permissions of published files, in octal; else the place's default."
     )
