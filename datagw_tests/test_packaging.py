@@ -94,7 +94,12 @@ def test_the_wheel_works_alone_in_an_empty_folder(tmp_path: Path):
     )
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"datagw/py.typed", "datagw/examples/jobs.toml", "datagw/ledger/migrations/env.py"} <= names
+    assert {
+        "datagw/py.typed",
+        "datagw/examples/jobs.toml",
+        "datagw/jobs.schema.json",
+        "datagw/ledger/migrations/env.py",
+    } <= names
     assert any(name.startswith("datagw/ledger/migrations/versions/") for name in names)
     assert not [
         name
