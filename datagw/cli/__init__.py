@@ -7,6 +7,7 @@ before a command is known, and Dagster only by what needs it.
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -20,6 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows no ✓ shows its number
+    if asked := os.environ.get("_DATAGW_COMPLETE"):
+        from datagw.cli.shells import answer
+
+        sys.exit(answer(commands, asked))
     code = ended(commands, sys.argv[1:] if arguments is None else list(arguments))
     gc.freeze()  # or Python's end would look through all of it once more, for a quarter of the time of a short run
     sys.exit(code)

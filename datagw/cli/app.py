@@ -23,6 +23,8 @@ COMMANDS = {
     "trust": "trust",
     "dev": "dev",
     "demo": "demo",
+    "schema": "schema",
+    "completion": "completion",
     "serve": "later",
     "apply": "later",
 }

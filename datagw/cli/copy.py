@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 from typing_extensions import override
 
+from datagw.cli.completing import complete_place
 from datagw.cli.endings import DONE, FAILED, PARTLY, of_results
 from datagw.cli.opening import gateway_and_path, job_file_if_any
 from datagw.cli.settings import Command, Settings, pass_settings
@@ -48,8 +49,8 @@ class Rate(click.ParamType):
 
 
 @click.command(cls=Command)
-@click.argument("source", metavar="A")
-@click.argument("target", metavar="B")
+@click.argument("source", metavar="A", shell_complete=complete_place)
+@click.argument("target", metavar="B", shell_complete=complete_place)
 @click.option("--dry-run", is_flag=True, help="Only the plan; changes nothing.")
 @click.option(
     "--exclude", multiple=True, metavar="GLOB", help="Without names, or paths below A, that match; may be repeated."

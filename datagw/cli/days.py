@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from datagw.cli.calendars import drawn, legend
+from datagw.cli.completing import complete_job
 from datagw.cli.endings import DONE, FAILED
 from datagw.cli.opening import job_file, job_of, open_world, tell_errors, world_for
 from datagw.cli.printing import print_json, print_line, print_table
@@ -30,7 +31,7 @@ _NEEDY = ("failed", "late", "unfinished", "waiting", "missing", "unknown")
 
 
 @click.command(cls=Command)
-@click.argument("job")
+@click.argument("job", shell_complete=complete_job)
 @click.option("--from", "first", type=Day(), metavar="D", help="Days from this one on, else three months of them.")
 @click.option("--to", "last", type=Day(), metavar="D", help="Days up to and with this one, else today.")
 @pass_settings

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from datagw.cli.completing import complete_job
 from datagw.cli.opening import job_file_or_library, job_or_past, open_ledger
 from datagw.cli.paths import at_copy, at_source
 from datagw.cli.printing import print_json_lists, print_line, print_table
@@ -24,7 +25,7 @@ RECENT = 10  # rows of each kind in the text
 
 
 @click.command(cls=Command)
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=complete_job)
 @click.option("--since", metavar="WHEN", help="From then on: 2026-01-31, 2026-01-31T12:00 (UTC), or 36h, 7d ago.")
 @pass_settings
 def command(settings: Settings, job: str | None, since: str | None) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from typing_extensions import override
 
+from datagw.cli.completing import complete_place
 from datagw.cli.opening import gateway_and_path
 from datagw.cli.printing import print_json_lists, print_line
 from datagw.cli.settings import Command, Settings, pass_settings
@@ -39,7 +40,7 @@ class Size(click.ParamType):
 
 
 @click.command(cls=Command)
-@click.argument("place", metavar="GATEWAY:PATH|URL")
+@click.argument("place", metavar="GATEWAY:PATH|URL", shell_complete=complete_place)
 @click.option("--recursive", "-r", is_flag=True, help="Folders below as well.")
 @click.option("--long", "-l", "long", is_flag=True, help="With kind, size and modification time (UTC).")
 @click.option("--full-path", is_flag=True, help="Each as GATEWAY:PATH.")

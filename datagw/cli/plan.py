@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from datagw.cli.completing import complete_job
 from datagw.cli.endings import DONE, FAILED, WRONG
 from datagw.cli.opening import before_start, job_file, job_of, open_world, right_jobs, tell_errors, world_for
 from datagw.cli.paths import at_source
@@ -38,7 +39,7 @@ _HEADINGS = {
 
 
 @click.command(cls=Command)
-@click.argument("job", required=False)
+@click.argument("job", required=False, shell_complete=complete_job)
 @click.option("--all", "-a", "everything", is_flag=True, help=f"Every file, not only the first {LINES} of each kind.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, writable=True), metavar="FILE", help="The plan as JSON, in a file."

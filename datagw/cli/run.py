@@ -11,6 +11,7 @@ import click
 from typing_extensions import override
 
 from datagw.cli import results
+from datagw.cli.completing import complete_job
 from datagw.cli.endings import DONE, FAILED, of_results
 from datagw.cli.opening import before_start, job_file, job_of, open_world, tell_errors, world_for
 from datagw.cli.own_code import Payload, always_runs, refuse_payload
@@ -39,7 +40,7 @@ class Day(click.ParamType):
 
 
 @click.command(cls=Command)
-@click.argument("job")
+@click.argument("job", shell_complete=complete_job)
 @click.option("--day", type=Day(), metavar="D", help="This day only; one that is missing or not over is refused.")
 @click.option("--from", "first", type=Day(), metavar="D", help="Days from this one on.")
 @click.option("--to", "last", type=Day(), metavar="D", help="Days up to and with this one.")

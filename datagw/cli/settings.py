@@ -29,7 +29,11 @@ def shared_options(names: Iterable[str]) -> Iterator[click.Option]:
     made: dict[str, tuple[list[str], dict[str, Any]]] = {
         "config": (
             ["--config", "-c", "config"],
-            {"metavar": "FILE", "help": "The job file, or a folder of them.  [default: $DATAGW_JOBS, else jobs.toml]"},
+            {
+                "metavar": "FILE",
+                "type": click.Path(),  # which shells complete
+                "help": "The job file, or a folder of them.  [default: $DATAGW_JOBS, else jobs.toml]",
+            },
         ),
         "quiet": (["--quiet", "-q", "quiet"], {**flag, "help": "No progress; only warnings and errors in the log."}),
         "json": (["--json", "json"], {**flag, "help": "The result as one JSON document on stdout."}),

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from datagw.cli.completing import complete_gateway
 from datagw.cli.endings import DONE, FAILED
 from datagw.cli.opening import gateway_of, job_file
 from datagw.cli.printing import print_json, print_line
@@ -14,7 +15,7 @@ from datagw.cli.settings import Command, Settings, pass_settings
 
 
 @click.command(cls=Command)
-@click.argument("gateway")
+@click.argument("gateway", shell_complete=complete_gateway)
 @click.option("--yes", "-y", is_flag=True, help="Pin it without asking; needed without a terminal.")
 @click.option("--replace", is_flag=True, help="Take the place of another key that is known for this host.")
 @pass_settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _TEMPLATE = """\
+#:schema ./jobs.schema.json
 # What datagw publishes, from where to where, and when.
 #
 # `datagw check` says whether this file is right, `datagw check --connect` whether the places can be reached,
