@@ -63,7 +63,13 @@ def schema() -> type_of_schema:
                 "description": "Places, by name.",
                 "type": "object",
                 "propertyNames": names,
-                "additionalProperties": {"description": "A place.", "oneOf": kinds},
+                "additionalProperties": {
+                    "description": "A place.",
+                    "type": "object",
+                    "properties": {"type": {"enum": list(gateways.kinds())}},  # told by itself where it is no such word
+                    "required": ["type"],
+                    "oneOf": kinds,
+                },
             },
         },
         "propertyNames": NAME,
