@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from datagw.assets.gathering import Gathering
 from datagw.pipelines.report import Report
+from datagw.publishing.plans import Step
 from datagw.publishing.results import DayResult
 from datagw.publishing.world import NoProgress, Progress
 
@@ -25,12 +26,14 @@ from datagw.publishing.world import NoProgress, Progress
 class Onlooker:
     """What a run is given by whoever watches it, and what it leaves to them.
 
-    That is its results, what own code reported of each day, and the error that ended it.
+    That is its results, what own code reported of each day, and the error that ended it. With `planned`, the run does
+    nothing but these steps.
     """
 
     progress: Progress = field(default_factory=NoProgress)
     should_abort: Callable[[], bool] = lambda: False
     log: logging.Logger | None = None
+    planned: frozenset[Step] | None = None
     results: list[DayResult] = field(default_factory=list)
     reports: dict[date | None, Report] = field(default_factory=dict)
     error: BaseException | None = None

@@ -95,7 +95,7 @@ def _publishing(
     context: AssetExecutionContext, job: Job, days: Sequence[date | None], world: World, wishes: Wishes
 ) -> Generator[DayResult, None, None]:
     files, copies = files_asked_for(context, job), _selected(context, job)
-    yield from publish(job, days, world, files=files, copies=copies, **wishes.model_dump())
+    yield from publish(job, days, world, files=files, copies=copies, planned=onlooker().planned, **wishes.model_dump())
 
 
 def _selected(context: AssetExecutionContext, job: Job) -> list[str]:

@@ -65,7 +65,7 @@ def _publish(context: AssetExecutionContext, jobfile: JobFile, job: Job, keys: M
 
 
 def _publishing(job: Job, copies: list[str], world: World, wishes: Wishes) -> Generator[DayResult, None, None]:
-    yield from publish(job, [None], world, copies=copies, **wishes.model_dump())
+    yield from publish(job, [None], world, copies=copies, planned=onlooker().planned, **wishes.model_dump())
 
 
 def _selected(context: AssetExecutionContext, job: Job) -> tuple[list[str], list[str]]:

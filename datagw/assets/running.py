@@ -33,6 +33,7 @@ from datagw.jobs import Job, JobFile
 from datagw.jobs.state import ledger_url
 from datagw.ledger.ledger import Ledger
 from datagw.pipelines.report import Report
+from datagw.publishing.plans import Step
 from datagw.publishing.results import DayResult
 from datagw.publishing.world import NoProgress, Progress
 
@@ -63,12 +64,13 @@ def run_job(
     resend: bool = False,
     resend_file: str | None = None,
     payload: object = None,
+    planned: frozenset[Step] | None = None,
     progress: Progress | None = None,
     should_abort: Callable[[], bool] | None = None,
 ) -> RunOutcome:
     """Publishes the days of a job (`[None]` where it has none); contiguous ones are one run.
 
-    `payload`, whatever JSON can hold, is for jobs of own code.
+    `payload`, whatever JSON can hold, is for jobs of own code. With `planned`, nothing is done but these steps.
 
     Raises what ended a run as a whole: LeaseHeld without `wait`, LeaseLost, Aborted, KeyboardInterrupt, LedgerError;
     the runs are then on record all the same. A day that fails raises nothing.
@@ -76,8 +78,8 @@ def run_job(
     job = _job(jobfile, job_name)
     with Ledger.open(ledger_url(jobfile)) as ledger:
         report_left_behind(instance, ledger)
-        definition, parts = _prepared(jobfile, job, ledger, days, bridging=not resend)
-    who = Onlooker(progress or NoProgress(), should_abort or (lambda: False), _log)
+        definition, parts = _prepared(jobfile, job, ledger, days, bridging=not resend and planned is None)
+    who = Onlooker(progress or NoProgress(), should_abort or (lambda: False), _log, planned)
     asked_for = {"wait": wait, "resend": resend, "resend_file": resend_file if resend else None}
     wishes = {name: value for name, value in asked_for.items() if value != Wishes.model_fields[name].default}
     if payload is not None:

@@ -88,7 +88,9 @@ def _run(context: AssetExecutionContext, jobfile: JobFile, job: Job, keys: Mappi
 def _running(
     context: AssetExecutionContext, job: Job, days: Sequence[date | None], world: World, wishes: Wishes
 ) -> Generator[DayResult, None, None]:
-    yield from publish(job, days, world, files=files_asked_for(context, job), **wishes.model_dump())
+    yield from publish(
+        job, days, world, files=files_asked_for(context, job), planned=onlooker().planned, **wishes.model_dump()
+    )
 
 
 def _with_own_code(context: AssetExecutionContext, jobfile: JobFile, job: Job, world: World, report: Report) -> World:

@@ -14,6 +14,7 @@ COMMANDS = {
     "init": "init",
     "check": "check",
     "plan": "plan",
+    "apply": "apply",
     "run": "run",
     "jobs": "jobs",
     "history": "history",
@@ -26,7 +27,6 @@ COMMANDS = {
     "schema": "schema",
     "completion": "completion",
     "serve": "later",
-    "apply": "later",
 }
 
 

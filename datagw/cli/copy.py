@@ -215,7 +215,7 @@ def _show_plan(settings: Settings, file: JobFile, call: Call, found: Found) -> i
     from datagw.cli.plan import print_plans, show_document
 
     if settings.json:
-        show_document(found.plans, {}, to_stdout=True)
+        show_document(found.plans, {}, {}, to_stdout=True)
     else:
         print_plans(file, call.job.name, found.plans)
     return DONE
@@ -243,7 +243,7 @@ def _told(settings: Settings, file: JobFile, call: Call, found: Found, result: R
     elif result.days:
         results.print_summary(file, job, result.days)
     else:
-        results.print_nothing(job.name, found.plans)
+        results.print_nothing(job.name, [(plan.day, plan.state) for plan in found.plans])
     code = of_results(result.days)
     if code == DONE and (left or any(day.late for day in result.days)):
         return PARTLY if result.files else FAILED

@@ -15,9 +15,10 @@ from datagw.cli.completing import complete_job
 from datagw.cli.endings import DONE, FAILED, WRONG
 from datagw.cli.opening import before_start, job_file, job_of, open_world, right_jobs, tell_errors, world_for
 from datagw.cli.paths import at_source
+from datagw.cli.planned import document_of, origin_of
 from datagw.cli.printing import print_json, print_line, print_table
 from datagw.cli.settings import Command, Settings, pass_settings
-from datagw.cli.units import days_of, files_of, moment_of_ns, size_of
+from datagw.cli.units import days_of, files_of, size_of
 from datagw.errors import GatewayError, printable
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def command(settings: Settings, job: str | None, everything: bool, out: str | No
     code = WRONG if tell_errors(file) and job is None else DONE
     plans: list[DayPlan] = []
     notes: dict[str, str] = {}
+    planned: list[Job] = []
     with open_world(file) as world:
         for one in jobs:
             try:
@@ -73,10 +75,12 @@ def command(settings: Settings, job: str | None, everything: bool, out: str | No
                 code = FAILED
                 continue
             plans += found
+            planned.append(one)
             notes.update({} if note is None else {one.name: note})
             if not settings.json:
                 print_plans(file, one.name, found, everything=everything, early=early, note=note)
-    show_document(plans, notes, to_stdout=settings.json, out=out)
+        origin = origin_of(file, planned, world.ledger)
+    show_document(plans, notes, origin, to_stdout=settings.json, out=out)
     return code
 
 
@@ -86,10 +90,18 @@ def noted(plan: DayPlan, note: str | None) -> DayPlan:
 
 
 def show_document(
-    plans: Sequence[DayPlan], notes: Mapping[str, str], *, to_stdout: bool, out: str | None = None
+    plans: Sequence[DayPlan],
+    notes: Mapping[str, str],
+    origin: Mapping[str, Any],
+    *,
+    to_stdout: bool,
+    out: str | None = None,
 ) -> None:
-    """The plans, and what is to be said of whole jobs, as JSON: on stdout, in a file, both or nowhere."""
-    document = document_of(plans) | ({"notes": dict(notes)} if notes else {})
+    """The plans, what they were made with, and what is to be said of whole jobs, as JSON.
+
+    It goes to stdout, into a file, both or nowhere.
+    """
+    document = {**origin, **document_of(plans), **({"notes": dict(notes)} if notes else {})}
     if to_stdout:
         print_json(document)
     if out is not None:
@@ -98,22 +110,6 @@ def show_document(
                 file.write(json.dumps(document, indent=2) + "\n")
         except OSError as error:
             raise click.FileError(out, error.strerror) from error
-
-
-def document_of(plans: Sequence[DayPlan]) -> dict[str, Any]:
-    """All plans, whole, as JSON."""
-    return {
-        "plans": [
-            {
-                "job": plan.job,
-                "day": None if plan.day is None else plan.day.isoformat(),
-                "state": plan.state,
-                "notes": list(plan.notes),
-                "actions": [_row(action) for action in plan.actions],
-            }
-            for plan in plans
-        ]
-    }
 
 
 def print_plans(
@@ -219,16 +215,3 @@ def _print_files(file: JobFile, heading: str, found: Sequence[tuple[DayPlan, Act
 
 def _range(days: Sequence[date]) -> str:
     return f"{days_of(len(days))}, {days[0]} to {days[-1]}" if len(days) > 1 else str(days[0])
-
-
-def _row(action: Action) -> dict[str, Any]:
-    return {
-        "kind": action.kind,
-        "copy": action.copy or None,
-        "source": action.source.path,
-        "destination": action.destination or None,
-        "size": action.source.size,
-        "mtime": moment_of_ns(action.source.mtime_ns),
-        "version": action.source.version,
-        "reason": action.reason,
-    }

@@ -16,15 +16,14 @@ from datagw.errors import printable
 if TYPE_CHECKING:
     from datagw.jobs import Job, JobFile
     from datagw.pipelines.report import Report
-    from datagw.publishing.plans import DayPlan
     from datagw.publishing.results import CopyResult, DayResult
 
 _MOST_FAILURES = 20
 
 
-def print_nothing(job: str, plans: Sequence[DayPlan]) -> None:
+def print_nothing(job: str, days: Sequence[tuple[date | None, str]]) -> None:
     """One line on a job that has nothing due, with the states that its days are in."""
-    states = Counter(plan.state for plan in plans if plan.day is not None)
+    states = Counter(state for day, state in days if day is not None)
     counted = ", ".join(f"{days_of(count)} {state}" for state, count in states.items())
     print_line(f"{job}: nothing to do" + (f" ({counted})" if counted else ""))
 
@@ -117,16 +116,26 @@ def print_document(
     runs: Sequence[str] = (),
     reports: Mapping[date | None, Report] | None = None,
 ) -> None:
-    """All of it, as one JSON document; of own code, in each day's `work`, what it reported."""
-    print_json(
-        {
-            "job": job.name,
-            "runs": list(runs),
-            "days": [_day(job, day, (reports or {}).get(day.day)) for day in days],
-            "missing": [day.isoformat() for day in missing],
-            "not_over": [day.isoformat() for day in not_over],
-        }
-    )
+    """All of it, as one JSON document."""
+    print_json(document(job, days, missing, not_over, runs, reports))
+
+
+def document(
+    job: Job,
+    days: Sequence[DayResult],
+    missing: Sequence[date],
+    not_over: Sequence[date],
+    runs: Sequence[str] = (),
+    reports: Mapping[date | None, Report] | None = None,
+) -> dict[str, Any]:
+    """What a run did, as JSON can hold it; of own code, in each day's `work`, what it reported."""
+    return {
+        "job": job.name,
+        "runs": list(runs),
+        "days": [_day(job, day, (reports or {}).get(day.day)) for day in days],
+        "missing": [day.isoformat() for day in missing],
+        "not_over": [day.isoformat() for day in not_over],
+    }
 
 
 def _cells(day: DayResult, copy: CopyResult) -> tuple[str, ...]:

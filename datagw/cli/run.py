@@ -138,11 +138,13 @@ def _report(job: Job, found: Found) -> None:
 
 def _show_plan(settings: Settings, file: JobFile, job: Job, found: Found) -> int:
     from datagw.cli.plan import print_plans, show_document
+    from datagw.cli.planned import origin_of
 
-    if settings.json:
-        show_document(found.plans, {} if found.note is None else {job.name: found.note}, to_stdout=True)
-        return DONE
     with open_world(file) as world:
+        if settings.json:
+            notes = {} if found.note is None else {job.name: found.note}
+            show_document(found.plans, notes, origin_of(file, [job], world.ledger), to_stdout=True)
+            return DONE
         early = before_start(job, world_for(file, job, world))
     print_plans(file, job.name, found.plans, early=early, note=found.note)
     return DONE
@@ -153,7 +155,7 @@ def _nothing(settings: Settings, job: Job, found: Found) -> int:
     if settings.json:
         results.print_document(job, [], found.missing, found.not_over)
     else:
-        results.print_nothing(job.name, found.plans)
+        results.print_nothing(job.name, [(plan.day, plan.state) for plan in found.plans])
     return DONE
 
 

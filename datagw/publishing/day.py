@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from datagw.errors import Denied, GatewayError, NotFound
@@ -18,6 +18,7 @@ from datagw.publishing.looking import in_place, look_at_copy, look_at_source, re
 from datagw.publishing.markers import copy_marker, is_orphaned, marker_row, remove_marker, set_marker, source_marker
 from datagw.publishing.moving import templates_of
 from datagw.publishing.patience import held_back
+from datagw.publishing.pinning import only_planned
 from datagw.publishing.planning import CopySight, Remembered, SourceSight, make_plan
 from datagw.publishing.plans import Action, DayPlan
 from datagw.publishing.recovery import recover, remove_unclaimed_parts
@@ -33,6 +34,8 @@ BATCH_BYTES = 512 << 20
 
 class DayWork(Books):
     """The work on one day, under its lease; `run` does all of it and returns what became of it."""
+
+    unplanned: Collection[str] = frozenset()
 
     def run(self) -> DayResult:
         """Recover, look, plan, adopt, mark, send, look again, unmark, free, tidy; and put the day on record."""
@@ -99,6 +102,7 @@ class DayWork(Books):
         plan = make_plan(self.job, self.day, sight, [w.sight for w in self.works.values()], known, self.wish)
         plan = held_back(self.job, plan, self.world, self.wish)
         plan = settled_only(self.job, plan, self.source, self.world, self.wish)
+        plan, self.unplanned = only_planned(plan, self.wish)
         self.notes.extend(plan.notes)
         size = sum(file.claim.size for file in sight.files)
         if self.job.watches:
@@ -308,10 +312,8 @@ class DayWork(Books):
 
     def _free(self, sight: SourceSight) -> None:
         works = list(self.works.values())
-        failed = {failure.source for work in works for failure in work.failures}
-        ready = [
-            f for f in sight.files if f.claim.path not in failed and all(f.claim.path in w.receipts for w in works)
-        ]
+        stays = {failure.source for work in works for failure in work.failures} | {*self.unplanned}
+        ready = [f for f in sight.files if f.claim.path not in stays and all(f.claim.path in w.receipts for w in works)]
         if not ready:
             return
         freeing = Freeing(self.world, self.job, self.day, self.source, self.lease, works, self._first_seen(sight))

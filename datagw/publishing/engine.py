@@ -24,7 +24,7 @@ from datagw.publishing.new_files import NewFiles
 from datagw.publishing.outcome import day_row
 from datagw.publishing.patience import held_back, keep_account, noting_outages
 from datagw.publishing.planning import CopySight, SourceSight, Wish, make_plan
-from datagw.publishing.plans import DUE, DayPlan, Survey, joined
+from datagw.publishing.plans import DUE, DayPlan, Step, Survey, joined
 from datagw.publishing.results import CopyResult, DayResult
 from datagw.publishing.settling import left_for_later, settled_only
 from datagw.publishing.sighting import sights
@@ -110,15 +110,16 @@ def publish(
     copies: Collection[str] | None = None,
     patient: bool = False,
     files: Collection[str] | None = None,
+    planned: frozenset[Step] | None = None,
 ) -> Iterator[DayResult]:
     """Works through the days in order; each result comes when its day is committed, a failed one's too.
 
     `copies` names the copies to make, where not all are wanted; then nothing is deleted at the source. `files` names
-    the new files to take, by their relative paths, where not all are.
+    the new files to take, by their relative paths, where not all are. With `planned`, nothing is done but these steps.
     With `wait`, a day that another run holds is waited for; else LeaseHeld. Ends early by LeaseLost, Aborted or
     KeyboardInterrupt: the run is then on record as cancelled, and its parts and markers stay for the next one.
     """
-    wish = Wish(resend, resend_file, patient, None if files is None else frozenset(files))
+    wish = Wish(resend, resend_file, patient, None if files is None else frozenset(files), planned)
     run = _Run(job, world, wait=wait, wish=wish, only=copies)
     world.ledger.ensure_view(job.name)
     world.ledger.start_run(world.run, job.name)

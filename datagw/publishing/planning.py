@@ -9,7 +9,7 @@ from datetime import date, datetime
 from datagw.files import RemoteFile, parent
 from datagw.jobs import Copy, Job
 from datagw.ledger import Receipt
-from datagw.publishing.plans import DUE, Action, DayPlan, type_of_day
+from datagw.publishing.plans import DUE, Action, DayPlan, Step, type_of_day
 
 STRONG = ("hash", "readback")
 ONE_FILE = "the source stands at the destination: they are one and the same file"
@@ -97,13 +97,15 @@ class Wish:
 
     `patient` is how switches ask: what has not settled waits, and so does what failed a short while ago; of new files
     one batch is taken. A person who asks does not wait. `files` names the new files that alone are asked for, by their
-    relative paths, whether they are taken already or not.
+    relative paths, whether they are taken already or not. `planned` holds to a plan: what is due but no step of it
+    waits.
     """
 
     resend: bool = False
     resend_file: str | None = None
     patient: bool = False
     files: frozenset[str] | None = None
+    planned: frozenset[Step] | None = None
 
     def again(self, file: SourceFile) -> bool:
         """Whether this file is to be sent whatever is proven."""
@@ -210,7 +212,8 @@ def _copy_actions(job: Job, sight: CopySight, source: SourceSight, known: Rememb
             kind, reason = "refuse", clashes[destination]
         if kind in DUE and (wait := source.restless.get(file.claim.path)) is not None:
             kind, reason = "wait", wait.reason
-        yield Action(kind, file.claim, sight.copy.name, destination, reason, file.relative)  # type: ignore[arg-type]
+        there = sight.entries.get(destination)
+        yield Action(kind, file.claim, sight.copy.name, destination, reason, file.relative, there)  # type: ignore[arg-type]
 
 
 def _decide(job: Job, sight: CopySight, file: SourceFile, known: Remembered, wish: Wish) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from datagw.files import RemoteFile
 
@@ -26,7 +26,8 @@ class Action:
       not settled, failed a short while ago);
     - `delete`, `move`: the source file goes once every copy is proven; `ignore`: no regular file, only reported.
 
-    `copy` is `""` for what concerns the source alone. Paths are those of the gateways.
+    `copy` is `""` for what concerns the source alone. Paths are those of the gateways; `there` is what stands at the
+    destination.
     """
 
     kind: type_of_action
@@ -35,6 +36,32 @@ class Action:
     destination: str
     reason: str
     relative: str = ""
+    there: RemoteFile | None = None
+
+    @property
+    def standing(self) -> str | None:
+        """What tells one thing that stands at the destination from another; None where nothing does."""
+        if self.there is None:
+            return None
+        return self.there.version if self.there.kind == "file" else self.there.kind
+
+
+class Step(NamedTuple):
+    """An action as a plan pins it: all that must still be so when it is done. `standing` is as `Action` has it."""
+
+    day: date | None
+    kind: str
+    source: str
+    version: str
+    copy: str
+    destination: str
+    standing: str | None
+
+
+def step_of(day: date | None, action: Action) -> Step:
+    """An action of a day, to be compared with one of another plan."""
+    claim = action.source
+    return Step(day, action.kind, claim.path, claim.version, action.copy, action.destination, action.standing)
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,7 +261,7 @@ def test_a_plan_as_json_is_complete(station: Path, cli: Cli):
     ]
     sources = [action["source"] for action in plans[0]["actions"]]
     assert [os.fsencode(source).rpartition(b"/")[2] for source in sources] == [b"a.csv", b"caf\xe9.csv", b"b.csv"]
-    assert {"kind", "copy", "source", "destination", "size", "mtime", "version", "reason"} == set(
+    assert {"kind", "copy", "source", "destination", "size", "mtime", "version", "standing", "reason"} == set(
         plans[0]["actions"][0]
     )
 

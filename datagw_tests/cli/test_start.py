@@ -135,7 +135,7 @@ def test_a_word_that_names_nothing_is_answered_with_the_nearest(
     assert told in said.err
 
 
-@pytest.mark.parametrize("command", ["apply", "serve"])
+@pytest.mark.parametrize("command", ["serve"])
 def test_commands_of_a_later_version_say_so(cli: Cli, command: str):
     said = cli(command, "plan.json", "--whatever", "x")
     assert (said.code, said.out) == (2, "")
