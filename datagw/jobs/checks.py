@@ -125,12 +125,19 @@ def _days_do_not_overwrite_each_other(draft: Draft) -> Iterator[Complaint]:
     if not draft.pattern.dated:
         return
     for number, template in enumerate(draft.templates):
-        kept = draft.pattern.tail_codes() if template.tree else frozenset[str]()
-        named = draft.pattern.name_codes() if template.fields else frozenset[str]()
-        if template.needs_date or _tell_days_apart(template.codes | kept | named):
-            continue
-        advice = "put %Y%m%d into the destination, or into the source's last part"
-        yield Complaint(("to", number), "two days would be published under the same name", advice)
+        if not _keeps_days_apart(draft, template):
+            advice = "put %Y%m%d into the destination, or into the source's last part"
+            yield Complaint(("to", number), "two days would be published under the same name", advice)
+    place = draft.table.move_source
+    if place is not None and not _keeps_days_apart(draft, Template.parse(place.path)):
+        advice = f"end with the day, as in {place.path}%Y%m%d/"
+        yield Complaint(("move_source",), "two days would be moved under the same names", advice)
+
+
+def _keeps_days_apart(draft: Draft, template: Template) -> bool:
+    kept = draft.pattern.tail_codes() if template.tree else frozenset[str]()
+    named = draft.pattern.name_codes() if template.fields else frozenset[str]()
+    return template.needs_date or _tell_days_apart(template.codes | kept | named)
 
 
 def _what_is_deleted_is_proven_elsewhere(draft: Draft) -> Iterator[Complaint]:

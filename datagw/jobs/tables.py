@@ -313,7 +313,7 @@ class JobTable(Table):
     move_source: Annotated[Place | None, BeforeValidator(_folder_place)] = Field(
         None,
         description="Instead: move it to this folder of the same gateway, under its relative path: "
-        '`"local:/data/done/"`.',
+        '`"local:/data/done/"`; of a dated source `"local:/data/done/%Y%m%d/"`.',
     )
     failed_source: Annotated[Place | None, BeforeValidator(_folder_place)] = Field(
         None,

@@ -71,6 +71,14 @@ IN_A_JOB = [
         "[j] move_source: a file would be moved into its own source",
     ),
     (
+        'source = "local:/a/%Y%m%d/"\nto = "lake:%Y%m%d/"\nmove_source = "local:/done/"',
+        "[j] move_source: two days would be moved under the same names; end with the day, as in /done/%Y%m%d/",
+    ),
+    (
+        'source = "local:/a/%Y%m%d/"\nto = "lake:%Y%m%d/"\nmove_source = "local:/a/{day:%Y%m%d}/done/"',
+        "[j] move_source: a file would be moved into its own source",
+    ),
+    (
         'source = "local:/a/"\nto = "lake:"\nmove_source = "local:/done"',
         '[j] move_source: a folder ends with a slash, as in "local:/done/"',
     ),
