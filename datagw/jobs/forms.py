@@ -57,6 +57,14 @@ def _place_or_addresses(inner: type_of_schema) -> type_of_schema:
 
 LENGTH = text(_LENGTH, "500ms", "10s", "1h30m", "180d")
 RATE: type_of_schema = {"anyOf": [{"type": "integer", "minimum": 1}, text(_BYTES + r"/s\s*", "2MB/s", "500KiB/s")]}
+_ENTRY = r"\s*([01][0-9]|2[0-3]):[0-5][0-9]\s+(off|" + _BYTES + r"/s)\s*"
+PACE: type_of_schema = {
+    "anyOf": [
+        *RATE["anyOf"],
+        {"type": "array", "minItems": 1, "items": text(_ENTRY, "08:00 2MB/s", "20:00 off")},
+    ]
+}
+"""A rate, or a timetable of rates."""
 OCTAL = text("(0o?)?[0-7]{3,4}", "0640", "0755")
 FLAG: type_of_schema = {"type": ["boolean", "string"], "pattern": f"^(true|false)$|{FILLED}"}
 
@@ -93,6 +101,8 @@ FORMS: dict[str, type_of_schema] = {
     "period": LENGTH,
     "size": _SIZE,
     "rate": RATE,
+    "_bandwidth": PACE,
+    "_pace": PACE,
     "flag": FLAG,
     "octal": OCTAL,
     "_octal": OCTAL,

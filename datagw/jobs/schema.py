@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from datagw import gateways
 from datagw.jobs.addresses import SCHEMES
-from datagw.jobs.forms import AROUND, FILLED, FLAG, FORMS, LENGTH, NAME, OCTAL, RATE, SECRET, one_of, type_of_schema
+from datagw.jobs.forms import AROUND, FILLED, FLAG, FORMS, LENGTH, NAME, OCTAL, PACE, SECRET, one_of, type_of_schema
 from datagw.jobs.quantities import spelled
 from datagw.jobs.tables import JobTable, MainTable
 
@@ -28,7 +28,7 @@ FILE_NAME = "jobs.schema.json"
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _OF_A_GATEWAY: dict[str, type_of_schema] = {
-    "bandwidth": RATE,
+    "bandwidth": PACE,
     "mode": OCTAL,
     "timeout": {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, LENGTH]},
 }

@@ -18,9 +18,10 @@ from jsonschema import Draft202012Validator
 
 from datagw import gateways
 from datagw.gateways.base import Gateway
+from datagw.gateways.front.amounts import rate
 from datagw.jobs import load, template
 from datagw.jobs.forms import FORMS as FORMS_OF
-from datagw.jobs.quantities import duration, octal, rate, size
+from datagw.jobs.quantities import duration, octal, size
 from datagw.jobs.schema import main, schema, text
 from datagw.jobs.tables import JobTable
 from datagw_tests.jobs.test_loading import EXAMPLE
