@@ -23,12 +23,12 @@ import sys
 from datagw import Sftp, publish
 
 def progress(now):
-    if now.bytes_done > 1_000_000 and sys.stdin is not None:
+    if 1_000_000 < now.bytes_done < 2_500_000 and sys.stdin is not None:
         print("under way", flush=True)
         sys.stdin.readline()
         sys.stdin = None
 
-result = publish("data/%Y%m%d/", Sftp(**eval(sys.argv[1])) / "in/%Y%m%d/", delete_source=True, progress=progress)
+result = publish("data/%Y%m%d/", Sftp(**eval(sys.argv[1])) / "in/%Y%m%d/", delete_source=True, progress=progress, bandwidth="2MB/s")
 print(result.state, result.files, flush=True)
 """
 
