@@ -21,7 +21,7 @@ from datagw.publishing.results import FileFailure
 from datagw.publishing.world import World
 
 _BLOCK = 1 << 20
-_ROUNDS = 2  # a part that arrived differing is sent once more
+ROUNDS = 2  # what arrived differing is sent once more
 
 
 @dataclass
@@ -127,7 +127,7 @@ class CopyWork:
     def _to_parts(self, uploads: Sequence[Upload], by_part: dict[str, Action]) -> list[tuple[Sent, str]]:
         proven: list[tuple[Sent, str]] = []
         todo = list(uploads)
-        for attempt in range(_ROUNDS):
+        for attempt in range(ROUNDS):
             whole: list[Sent] = []
             for sent in self.gateway.send(todo, sync=self.sync):
                 if sent.error is None:
@@ -139,7 +139,7 @@ class CopyWork:
             for sent, proof in zip(whole, self.gateway.verify(whole, self.copy.verify), strict=True):
                 if isinstance(proof, str):
                     proven.append((sent, proof))
-                elif isinstance(proof, Unavailable) and attempt + 1 < _ROUNDS:
+                elif isinstance(proof, Unavailable) and attempt + 1 < ROUNDS:
                     self.world.log.warning("%s; sent once more", proof)
                     todo.append(replace(sent.upload, resume=False))
                 else:
@@ -167,6 +167,10 @@ class CopyWork:
                 continue
             receipts.append(self._receipt(action.source, rename.target, sent.sha256, proof, look))
             forget.append(intents[sent.upload.part])
+        self._write_receipts(receipts, forget)
+
+    def _write_receipts(self, receipts: Sequence[Receipt], forget: Sequence[Intent]) -> None:
+        """Puts down what was sent and is proven, on stable storage first where a source may go for it."""
         if self.sync and receipts and self.gateway.sync([receipt.destination for receipt in receipts]):
             receipts = [replace(receipt, durable=True) for receipt in receipts]
         self.world.ledger.write_receipts(self.lease, receipts, forget)

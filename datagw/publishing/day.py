@@ -12,7 +12,7 @@ from datagw.files import RemoteFile, StagedFile, parent
 from datagw.gateways.base import Gateway
 from datagw.ledger import MarkerRow, Receipt
 from datagw.publishing.books import Books
-from datagw.publishing.copying import CopyWork, local_hashes
+from datagw.publishing.copying import local_hashes
 from datagw.publishing.freeing import Freeing, remove_empty_folders
 from datagw.publishing.looking import in_place, look_at_copy, look_at_source, remember
 from datagw.publishing.markers import copy_marker, is_orphaned, marker_row, remove_marker, set_marker, source_marker
@@ -22,7 +22,7 @@ from datagw.publishing.pinning import only_planned
 from datagw.publishing.planning import CopySight, Remembered, SourceSight, make_plan
 from datagw.publishing.plans import Action, DayPlan
 from datagw.publishing.recovery import recover, remove_unclaimed_parts
-from datagw.publishing.requesting import RequestWork
+from datagw.publishing.requesting import kind_of_work
 from datagw.publishing.results import DayResult
 from datagw.publishing.settling import settled_only
 from datagw.publishing.sighting import sights
@@ -88,8 +88,7 @@ class DayWork(Books):
             if name == copy.name and receipt.place == found.place
         }
         gateway = self.gateways[copy.gateway]
-        kind = RequestWork if gateway.in_one_request else CopyWork
-        self.works[copy.name] = kind(
+        self.works[copy.name] = kind_of_work(gateway)(
             self.world, self.job, self.day, copy, gateway, self.lease, found, mine, sync=self.job.frees
         )
 

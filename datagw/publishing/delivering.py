@@ -21,11 +21,12 @@ from datagw.ledger import Lease, Receipt
 from datagw.publishing.copying import CopyWork, local_hashes
 from datagw.publishing.day import batches
 from datagw.publishing.glances import glance_at_copy
+from datagw.publishing.lending import lent
 from datagw.publishing.outcome import copy_result, dead_copy, worst
 from datagw.publishing.planning import CopySight, Remembered, SourceFile, SourceSight, make_plan
 from datagw.publishing.plans import Action
 from datagw.publishing.recovery import recover_parts, remove_unclaimed_parts
-from datagw.publishing.requesting import RequestWork
+from datagw.publishing.requesting import kind_of_work
 from datagw.publishing.results import CopyResult, DayResult
 from datagw.publishing.world import World
 
@@ -202,15 +203,7 @@ class _Delivery:
             self.fence()
             self.lease.check()
 
-        gateway = found.using(
-            name=copy.gateway,
-            retries=self.world.retries or self.job.retries,
-            bandwidth=self.job.bandwidth,
-            fence=fence,
-            moved=self.world.progress.moved,
-            log=self.world.log,
-        )
-        return self.stack.enter_context(gateway)
+        return self.stack.enter_context(lent(found, copy.gateway, self.job, self.world, fence))
 
     def _work(self, copy: Copy, gateway: Gateway) -> CopyWork:
         ledger = self.world.ledger
@@ -218,8 +211,8 @@ class _Delivery:
         seen = self._first_seen(copy)
         files = self.outputs.files.values()
         sight = glance_at_copy(self.job, copy, gateway, files, seen, ledger, day=self.day)
-        kind = RequestWork if gateway.in_one_request else CopyWork
-        work = kind(self.world, self.job, self.day, copy, gateway, self.lease, sight, {}, sync=False)
+        made = kind_of_work(gateway)
+        work = made(self.world, self.job, self.day, copy, gateway, self.lease, sight, {}, sync=False)
         self._remember(work)
         return work
 

@@ -18,6 +18,7 @@ from datagw.ledger.rows import RunState
 from datagw.publishing.day import DayWork
 from datagw.publishing.days import found_days, to_look_at
 from datagw.publishing.glances import glance_at_copy, remember_files
+from datagw.publishing.lending import lent
 from datagw.publishing.listed import watched
 from datagw.publishing.looking import BUSY, is_busy, look_at_copy, remember
 from datagw.publishing.new_files import NewFiles
@@ -282,14 +283,7 @@ def _connected(job: Job, world: World, stack: ExitStack, run: _Run | None = None
     connected: dict[str, Gateway] = {}
     for name in {job.source.gateway, *(copy.gateway for copy in job.to)}:
         gateway = watched(job, world.gateways) if name == job.source.gateway else world.gateways[name]
-        connected[name] = gateway.using(
-            name=name,
-            retries=world.retries or job.retries,
-            bandwidth=job.bandwidth,
-            fence=run.fence if run else world.fence,
-            moved=world.progress.moved,
-            log=world.log,
-        )
+        connected[name] = lent(gateway, name, job, world, run.fence if run else world.fence)
         stack.enter_context(connected[name])
     return connected
 

@@ -10,14 +10,13 @@ from typing_extensions import override
 
 from datagw.errors import Unavailable
 from datagw.files import StagedFile, part_name
-from datagw.gateways.base import Upload
+from datagw.gateways.base import Gateway, Upload
 from datagw.gateways.front.reading import Sent
 from datagw.ledger import Intent
-from datagw.publishing.copying import CopyWork, local_hashes
+from datagw.publishing.copying import ROUNDS, CopyWork, local_hashes
 from datagw.publishing.notes import Notes
 from datagw.publishing.plans import Action
 
-_ROUNDS = 2  # what stands there and differs is sent once more
 _AT_ONCE = 100  # files that may wait for their receipts, where another run would find them
 _SECONDS = 1.0  # for which they may
 
@@ -48,8 +47,8 @@ class RequestWork(CopyWork):
             for final, action in by_final.items()
         }
         self.world.ledger.record_parts(self.lease, list(intents.values()))
-        for attempt in range(_ROUNDS):
-            uploads = self._publish_round(uploads, by_final, intents, last=attempt + 1 == _ROUNDS)
+        for attempt in range(ROUNDS):
+            uploads = self._publish_round(uploads, by_final, intents, last=attempt + 1 == ROUNDS)
             if not uploads:
                 break
         notes.forget({intent.part for final, intent in intents.items() if by_final[final].source.path in self.done})
@@ -129,10 +128,9 @@ class RequestWork(CopyWork):
             for sent, proof in taken
             if sent.published is not None
         ]
-        if self.sync and self.gateway.sync([receipt.destination for receipt in receipts]):
-            receipts = [replace(receipt, durable=True) for receipt in receipts]
-        self.world.ledger.write_receipts(self.lease, receipts, [intents[sent.upload.final] for sent, _ in taken])
-        for receipt in receipts:
-            self._keep(receipt, "sent")
-            self.world.progress.file_done()
-        self.sent_files += len(receipts)
+        self._write_receipts(receipts, [intents[sent.upload.final] for sent, _ in taken])
+
+
+def kind_of_work(gateway: Gateway) -> type[CopyWork]:
+    """How copies are made at a place: by parts and renames, or in one request each."""
+    return RequestWork if gateway.in_one_request else CopyWork
