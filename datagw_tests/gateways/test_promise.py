@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,17 +83,12 @@ class TestSftp(Promise):
         root.mkdir()
         gateway = Sftp(**server.fields(root=str(root)))
 
-        def cut() -> None:
-            for pid in server.children():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-
         def wrong() -> Gateway:
             stranger = server.folder / "stranger"
             key = stranger if stranger.exists() else make_key(stranger)
             return Sftp(**server.fields(root=str(root), private_key=str(key)))
 
-        yield Place(gateway, lambda: gateway.using(), wrong=wrong, cut=cut, stop=server.kill)
+        yield Place(gateway, lambda: gateway.using(), wrong=wrong, cut=server.cut, stop=server.kill)
         if not server.running:
             server.start()
 
@@ -137,17 +129,13 @@ class TestHttp(Promise):
         fields: dict[str, Any] = {"url": server.url, "root": root, "username": "station7", "timeout": 20}
         gateway = Http(**fields, password={"env": "PASSWORD"})
 
-        def cut() -> None:
-            for pid in server.workers():
-                os.kill(pid, signal.SIGKILL)
-
         yield Place(
             gateway,
             lambda: gateway.using(),
             secret="right-password",
             wrong=lambda: Http(**fields, password={"env": "WRONG"}),
             logins=lambda: len([line for line in server.asked() if line.startswith("401 ")]),
-            cut=cut,
+            cut=server.cut,
             stop=server.kill,
             filler=Local(root=str(server.root / root)),
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -83,11 +81,7 @@ def test_a_new_version_of_the_same_content_is_compared_and_not_sent(station: Sta
 def test_a_line_that_is_cut_is_gone_on_with_and_nothing_is_left_in_staging(station: Station, server: nginx.Nginx):
     station.write("data/file.csv", BIG)
 
-    def cut() -> None:
-        for pid in server.workers():
-            os.kill(pid, signal.SIGKILL)
-
-    (result,) = station.run(None, world={"progress": Meanwhile(cut, after=2_000_000)}, **MIRROR)
+    (result,) = station.run(None, world={"progress": Meanwhile(server.cut, after=2_000_000)}, **MIRROR)
     assert (result.state, station.there()) == ("published", {"mirror/file.csv": BIG})
     assert any(line.startswith("206 GET") for line in server.asked())
     assert [path for path in (station.folder / "staging").rglob("*") if path.is_file() and path.name[0] != "."] == []

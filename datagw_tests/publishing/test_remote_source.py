@@ -168,11 +168,7 @@ def test_a_line_that_is_cut_while_the_day_is_fetched_is_tried_again(station: Sta
     """The server's sessions die; what was fetched already is kept."""
     lay_out(station)
 
-    def cut() -> None:
-        for pid in sshd.children():
-            os.kill(pid, 9)
-
-    (result,) = station.run(world={"progress": Meanwhile(cut, after=1_500_000)}, **FREED)
+    (result,) = station.run(world={"progress": Meanwhile(sshd.cut, after=1_500_000)}, **FREED)
     assert (result.state, published(station)) == ("published", WHOLE)
     assert staged(station) == []
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import time
 from pathlib import Path
-from typing import Self
 
-from datagw_tests.servers.ports import free_port
+from datagw_tests.servers.process import Process
 
 INSTALL = "apt-get install -y --no-install-recommends nginx-light"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:" + os.environ.get("PATH", ""))
@@ -23,7 +17,7 @@ def missing() -> tuple[str, str] | None:
     return ("no nginx on this machine", INSTALL) if NGINX is None else None
 
 
-class Nginx:
+class Nginx(Process):
     """An nginx in `folder`; `root` is what it serves. `server` are further lines for its server block.
 
     With `users` (name to password) it asks for basic authentication; with a `certificate` (and its key, in one PEM file)
@@ -40,12 +34,10 @@ class Nginx:
         clients: Path | None = None,
         server: str = "",
     ) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.root = folder / "root"
         self.root.mkdir(parents=True)
-        self.port = free_port()
         self.log = folder / "access.log"
-        self._process: subprocess.Popen[bytes] | None = None
         auth = ""
         if users:
             lines = [f"{name}:{{PLAIN}}{password}\n" for name, password in users.items()]
@@ -80,59 +72,10 @@ class Nginx:
         """Where it listens."""
         return f"{self._scheme}://127.0.0.1:{self.port}"
 
-    @property
-    def running(self) -> bool:
-        """Whether it has been started and not killed."""
-        return self._process is not None
-
     def asked(self) -> list[str]:
         """The requests so far: status, method and path of each."""
         return self.log.read_text().splitlines() if self.log.exists() else []
 
-    def start(self) -> None:
-        """Starts the server, again on the same port; returns once it answers."""
+    def command(self) -> list[str]:
         assert NGINX is not None
-        command = [NGINX, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", "stderr"]
-        with (self.folder / "said").open("ab") as said:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
-            )
-        end = time.monotonic() + 10
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > end:
-                self.kill()
-                raise RuntimeError(f"nginx did not start: {(self.folder / 'said').read_text()}")
-            time.sleep(0.01)
-
-    def _answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def workers(self) -> list[int]:
-        """The processes that serve; the master starts another one for each that is killed."""
-        assert self._process is not None
-        found: list[int] = []
-        with contextlib.suppress(FileNotFoundError):
-            for task in Path(f"/proc/{self._process.pid}/task").iterdir():
-                found += [int(pid) for pid in (task / "children").read_text().split()]
-        return found
-
-    def kill(self) -> None:
-        """SIGKILL to the master and its workers."""
-        process = self._process
-        if process is None:
-            return
-        workers = self.workers()
-        process.kill()
-        for pid in workers:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        process.wait(10)
-        self._process = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
+        return [NGINX, "-p", str(self.folder), "-c", str(self.folder / "nginx.conf"), "-e", "stderr"]

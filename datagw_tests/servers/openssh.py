@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from datagw_tests.servers.ports import free_port
+from datagw_tests.servers.process import Process
 
 INSTALL = "apt-get install -y --no-install-recommends openssh-server openssh-client"
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/usr/bin:" + os.environ.get("PATH", ""))
@@ -34,11 +32,10 @@ def make_key(path: Path, kind: str = "ed25519", passphrase: str = "", *options: 
     return path
 
 
-class OpenSSH:
+class OpenSSH(Process):
     """An sshd in `folder`, which holds its keys, its configuration and its log; `root` is where files go.
 
-    `exec_allowed=False` forces SFTP on every session; `config` adds lines to sshd_config. As a context manager it is
-    started at entry and stopped, its sessions too, at exit.
+    `exec_allowed=False` forces SFTP on every session; `config` adds lines to sshd_config.
     """
 
     def __init__(
@@ -50,20 +47,19 @@ class OpenSSH:
         config: Sequence[str] = (),
         command: Sequence[str] = (),
     ) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.root = folder / "root"
         self.root.mkdir(parents=True)
-        self.port = free_port()
         self.username = getpass.getuser()
         self.user_key = make_key(folder / "id_user")
         self.authorized = folder / "authorized_keys"
         self.authorized.write_bytes((folder / "id_user.pub").read_bytes())
         self.known_hosts = folder / "known_hosts"
-        self.log = folder / "sshd.log"
+        self.said = self.log = folder / "sshd.log"
+        self._told = 0
         self.subsystem = "sftp internal-sftp"
-        self._command = list(command)  # as another user: ["setpriv", "--reuid=…"]
+        self._as_whom = list(command)  # as another user: ["setpriv", "--reuid=…"]
         self._kinds = list(host_keys)
-        self._process: subprocess.Popen[bytes] | None = None
         self._extra = [*config, *([] if exec_allowed else ["ForceCommand internal-sftp"])]
         self.renew_host_keys()
 
@@ -98,7 +94,6 @@ class OpenSSH:
 
     def start(self) -> None:
         """Starts the server, again on the same port; returns once it listens."""
-        assert SSHD is not None
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own, refused without
         config = self.folder / "sshd_config"
@@ -118,62 +113,13 @@ class OpenSSH:
             *self._extra,
         ]
         config.write_text("\n".join(lines) + "\n")
-        command = [*self._command, SSHD, "-D", "-e", "-f", str(config)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-        )
-        listening = threading.Event()
-        threading.Thread(target=self._keep_log, args=(self._process, listening), name="sshd-log", daemon=True).start()
-        if not listening.wait(10) or self._process.poll() is not None:
-            self.kill()
-            raise RuntimeError(f"sshd did not start: {self.log.read_text(errors='replace')}")
+        self._told = self.log.stat().st_size if self.log.exists() else 0
+        super().start()
 
-    def _keep_log(self, process: subprocess.Popen[bytes], listening: threading.Event) -> None:
-        assert process.stderr is not None
-        with self.log.open("ab", buffering=0) as log, process.stderr as said:
-            for line in said:
-                log.write(line)
-                if b"Server listening" in line:
-                    listening.set()
-        listening.set()  # it has ended
+    def command(self) -> list[str]:
+        assert SSHD is not None
+        return [*self._as_whom, SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")]
 
-    @property
-    def running(self) -> bool:
-        """Whether it has been started and not killed."""
-        return self._process is not None
-
-    def children(self) -> list[int]:
-        """The processes of the sessions that are open."""
-        assert self._process is not None
-        return _descendants(self._process.pid)
-
-    def kill(self) -> None:
-        """SIGKILL to the server and to all its sessions, at once."""
-        process = self._process
-        if process is None:
-            return
-        family = [process.pid, *_descendants(process.pid)]
-        for pid in family:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, 9)
-        process.wait(10)
-        self._process = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-
-def _descendants(pid: int) -> list[int]:
-    try:
-        children = [
-            int(child)
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            for child in (task / "children").read_text().split()
-        ]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return [one for child in children for one in (child, *_descendants(child))]
+    def answers(self) -> bool:
+        """It says when it listens; a connection that asks would stand in its log."""
+        return b"Server listening" in self.log.read_bytes()[self._told :]

@@ -1,86 +1,43 @@
-"""Real S3 servers of the test's own, on a free port of 127.0.0.1, with one account: MinIO and versitygw."""
+"""Real S3 servers of the test's own, on a free port of 127.0.0.1, with one account: MinIO, versitygw, localstack."""
 
 from __future__ import annotations
 
 import itertools
 import os
-import socket
-import subprocess
-import time
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar
 
 from datagw_tests.servers.built import program
-from datagw_tests.servers.ports import free_port
+from datagw_tests.servers.process import Process
 
 KEY = "STATION7KEY"
 SECRET = "station7-secret-key"
 _numbers = itertools.count()
 
 
-class S3Server:
-    """A server that keeps its objects below `folder`. As a context manager it is started at entry, killed at exit."""
+class S3Server(Process):
+    """A server that keeps its objects below `folder`."""
 
-    name: str
+    account: ClassVar[dict[str, str]]
+    """Variables that tell it of the account."""
     ca_file: str | None = None
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.program = program(self.name)
-        self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def command(self) -> tuple[list[str], dict[str, str]]:
-        """What starts it, and its environment."""
-        raise NotImplementedError
 
     @property
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def running(self) -> bool:
-        """Whether it has been started and not killed."""
-        return self._process is not None
+    def environment(self) -> dict[str, str]:
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), **self.account}
 
-    def start(self) -> None:
-        """Starts the server, again on the same port; returns once it answers."""
-        command, environment = self.command()
-        with (self.folder / "said").open("ab") as said:
-            self._process = subprocess.Popen(
-                command,
-                env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **environment},
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                start_new_session=True,
-            )
-        end = time.monotonic() + 30
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > end:
-                self.kill()
-                raise RuntimeError(f"{self.name} did not start: {(self.folder / 'said').read_text()}")
-            time.sleep(0.02)
-
-    def _answers(self) -> bool:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", self.port)) != 0:
-                return False
+    def answers(self) -> bool:
+        if not super().answers():
+            return False
         try:
             self.client.list_buckets()
         except Exception:  # noqa: BLE001 - it listens before it is ready
             return False
         return True
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(10)
-            self._process = None
 
     @cached_property
     def client(self) -> Any:
@@ -114,33 +71,51 @@ class S3Server:
             **more,
         }
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
 
 class Minio(S3Server):
     """The store that is most like Amazon's."""
 
-    name = "minio"
+    account: ClassVar[dict[str, str]] = {
+        "MINIO_ROOT_USER": KEY,
+        "MINIO_ROOT_PASSWORD": SECRET,
+        "MINIO_UPDATE": "off",
+        "MINIO_BROWSER": "off",
+    }
 
-    def command(self) -> tuple[list[str], dict[str, str]]:
-        given = {"MINIO_ROOT_USER": KEY, "MINIO_ROOT_PASSWORD": SECRET, "MINIO_UPDATE": "off", "MINIO_BROWSER": "off"}
-        command = [self.program, "server", "--quiet", "--address", f"127.0.0.1:{self.port}", str(self.folder / "data")]
-        return command, given
+    def command(self) -> list[str]:
+        where = ["--address", f"127.0.0.1:{self.port}", str(self.folder / "data")]
+        return [program("minio"), "server", "--quiet", *where]
 
 
 class VersityGateway(S3Server):
     """A store that keeps objects as files: `a` and `a/b` cannot be there together."""
 
-    name = "versitygw"
+    account: ClassVar[dict[str, str]] = {"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET}
 
-    def command(self) -> tuple[list[str], dict[str, str]]:
+    def command(self) -> list[str]:
         for name in ("data", "accounts"):
             (self.folder / name).mkdir(exist_ok=True)
         where = ["--port", f"127.0.0.1:{self.port}", "--iam-dir", str(self.folder / "accounts")]
-        command = [self.program, *where, "-q", "posix", str(self.folder / "data")]
-        return command, {"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET}
+        return [program("versitygw"), *where, "-q", "posix", str(self.folder / "data")]
+
+
+class Localstack(S3Server):
+    """Amazon's own behaviour rebuilt: checksums and conditions as there, but whatever signature is taken."""
+
+    patience = 120.0
+    account: ClassVar[dict[str, str]] = {
+        "SERVICES": "s3",
+        "EAGER_SERVICE_LOADING": "1",
+        "STRICT_SERVICE_LOADING": "1",
+        "GATEWAY_SERVER": "hypercorn",  # the usual one listens to the whole world
+        "OVERRIDE_IN_DOCKER": "0",
+        "DISABLE_EVENTS": "1",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+    }
+
+    def command(self) -> list[str]:
+        return [program("python", "localstack"), "-P", "-m", "localstack.runtime.main"]
+
+    def environment(self) -> dict[str, str]:
+        where = {"GATEWAY_LISTEN": f"127.0.0.1:{self.port}", "FILESYSTEM_ROOT": str(self.folder / "data")}
+        return {**super().environment(), **where}

@@ -10,63 +10,50 @@ import functools
 import itertools
 import re
 import shutil
-import socket
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from datagw_tests.conftest import require_server
+from datagw_tests.servers.built import program
 from datagw_tests.servers.chaos import Chaos
-from datagw_tests.servers.ports import free_port
+from datagw_tests.servers.process import Process
 
-_PYTHON = Path(__file__).resolve().parents[2] / ".servers" / "udata" / "bin" / "python"
 _numbers = itertools.count(1)
 
 
-def missing() -> tuple[str, str] | None:
-    """What keeps the server from being started, and the command that brings it; None where all is there."""
-    return None if _PYTHON.exists() else ("no udata on this machine", ".ci/servers udata")
-
-
-class Udata:
+class Udata(Process):
     """The application, and the `line` before it; `url` is that of the line, and so are all addresses that it tells."""
 
+    patience = 120.0
+
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        port = free_port()
-        self.line = Chaos("127.0.0.1", port)
+        super().__init__(folder)
+        self.line = Chaos("127.0.0.1", self.port)
         self.line.__enter__()
         self.host = f"127.0.0.1:{self.line.port}"
         self.url = f"http://{self.host}"
-        with (folder / "said").open("wb") as said:
-            self._process = subprocess.Popen(
-                [_PYTHON, "-P", Path(__file__).with_name("udata_app.py"), folder, str(port), self.host],
-                cwd=folder,
-                env={"HOME": str(folder), "PATH": "/usr/bin:/bin", "no_proxy": "*"},
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                start_new_session=True,
-            )
-        end = time.monotonic() + 120
-        while not self._answers(port):
-            if self._process.poll() is not None or time.monotonic() > end:
-                self.close()
-                raise RuntimeError(f"udata did not start: {(folder / 'said').read_text()[-3000:]}")
-            time.sleep(0.05)
+        try:
+            self.start()
+        except RuntimeError:
+            self.close()
+            raise
         self.token, self.organisation = (folder / "token").read_text().split()
         self.stranger = (folder / "stranger").read_text()
 
-    def _answers(self, port: int) -> bool:
-        with socket.socket() as probe:
-            return (self.folder / "token").exists() and probe.connect_ex(("127.0.0.1", port)) == 0
+    def command(self) -> list[str]:
+        app = Path(__file__).with_name("udata_app.py")
+        return [program("python", "udata"), "-P", str(app), str(self.folder), str(self.port), self.host]
+
+    def environment(self) -> dict[str, str]:
+        return {"HOME": str(self.folder), "PATH": "/usr/bin:/bin", "no_proxy": "*"}
+
+    def answers(self) -> bool:
+        return (self.folder / "token").exists() and super().answers()
 
     def close(self) -> None:
         """SIGKILL, and nothing is left."""
-        self._process.kill()
-        self._process.wait(10)
+        self.kill()
         self.line.__exit__()
 
     def any_extension(self, may: bool) -> None:
@@ -76,7 +63,7 @@ class Udata:
 
     def asked(self) -> list[str]:
         """The requests so far: method and path of each."""
-        return re.findall(r"((?:GET|POST|PUT|DELETE) \S+) HTTP/1", (self.folder / "said").read_text())
+        return re.findall(r"((?:GET|POST|PUT|DELETE) \S+) HTTP/1", self.said.read_text())
 
     # ---- behind a gateway's back
 
@@ -117,8 +104,7 @@ class Udata:
 
 def shared() -> Udata:
     """The one of this process; the test is skipped where there can be none."""
-    if lack := missing():
-        require_server(*lack)
+    program("python", "udata")
     found = _started()
     if isinstance(found, RuntimeError):
         raise found

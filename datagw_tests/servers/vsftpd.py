@@ -5,17 +5,12 @@ It runs as the current user, root or not, and so lets only `anonymous` in, with 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
-import socket
-import subprocess
-import time
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-from datagw_tests.servers.ports import free_port
+from datagw_tests.servers.process import Process
 
 INSTALL = "apt-get install -y --no-install-recommends vsftpd"
 VSFTPD = shutil.which("vsftpd", path="/usr/sbin:/usr/local/sbin:/usr/bin:" + os.environ.get("PATH", ""))
@@ -27,7 +22,7 @@ def missing() -> tuple[str, str] | None:
     return ("no vsftpd on this machine", INSTALL) if VSFTPD is None else None
 
 
-class Vsftpd:
+class Vsftpd(Process):
     """A vsftpd on `root`. `certificate` (PEM, with its key) makes it one of TLS, which it then insists on.
 
     `settings` are further lines of its configuration. As a context manager it is started at entry, stopped at exit.
@@ -36,12 +31,10 @@ class Vsftpd:
     def __init__(
         self, folder: Path, *, certificate: Path | None = None, settings: dict[str, str] | None = None
     ) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.root = folder / "root"
         self.root.mkdir(parents=True)
-        self.port = free_port()
         self.log = folder / "vsftpd.log"
-        self._process: subprocess.Popen[bytes] | None = None
         (folder / "passwords").write_text(f"{PASSWORD}\n")
         yes = "listen run_as_launching_user anonymous_enable write_enable anon_upload_enable anon_mkdir_write_enable"
         yes += (
@@ -86,61 +79,6 @@ class Vsftpd:
         """The path of a folder below `root`, as the server's clients see it."""
         return str(self.root / folder)
 
-    @property
-    def running(self) -> bool:
-        """Whether it has been started and not killed."""
-        return self._process is not None
-
-    def start(self) -> None:
-        """Starts the server, again on the same port; returns once it answers."""
+    def command(self) -> list[str]:
         assert VSFTPD is not None
-        with (self.folder / "said").open("ab") as said:
-            command = [VSFTPD, str(self.folder / "vsftpd.conf")]
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
-            )
-        end = time.monotonic() + 10
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > end:
-                self.kill()
-                raise RuntimeError(f"vsftpd did not start: {(self.folder / 'said').read_text()}")
-            time.sleep(0.01)
-
-    def _answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def sessions(self) -> list[int]:
-        """The processes of the sessions that are open."""
-        assert self._process is not None
-        found: list[int] = []
-        with contextlib.suppress(FileNotFoundError):
-            for task in Path(f"/proc/{self._process.pid}/task").iterdir():
-                found += [int(pid) for pid in (task / "children").read_text().split()]
-        return found
-
-    def cut(self) -> None:
-        """Ends every session that is open now, without a word."""
-        for pid in self.sessions():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-    def kill(self) -> None:
-        """SIGKILL to the server and to its sessions."""
-        process = self._process
-        if process is None:
-            return
-        sessions = self.sessions()
-        process.kill()
-        for pid in sessions:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        process.wait(10)
-        self._process = None
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
+        return [VSFTPD, str(self.folder / "vsftpd.conf")]
