@@ -1,4 +1,4 @@
-"""The promise on real S3 stores: MinIO, and versitygw, which keeps objects as files."""
+"""The promise on real S3 stores: MinIO, versitygw, which keeps objects as files, and localstack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from datagw.gateways.s3 import S3
 from datagw_tests.gateways.promise import Place, Promise
 from datagw_tests.servers.chaos import Chaos
-from datagw_tests.servers.s3 import SECRET, Minio, S3Server, VersityGateway
+from datagw_tests.servers.s3 import SECRET, Localstack, Minio, S3Server, VersityGateway
 
 
 class TestMinio(Promise):
@@ -18,6 +18,7 @@ class TestMinio(Promise):
 
     server_class: ClassVar[type[S3Server]] = Minio
     given: ClassVar[dict[str, Any]] = {}
+    checks_signatures: ClassVar[bool] = True
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -32,11 +33,15 @@ class TestMinio(Promise):
         with Chaos("127.0.0.1", server.port) as line:
             fields = server.fields(bucket=server.bucket(), endpoint_url=f"http://127.0.0.1:{line.port}", **self.given)
             gateway = S3(**fields)
+
+            def wrong() -> S3:
+                return S3(**{**fields, "secret_access_key": {"env": "S3_WRONG"}})
+
             yield Place(
                 gateway,
                 lambda: gateway.using(),
                 secret=SECRET,
-                wrong=lambda: S3(**{**fields, "secret_access_key": {"env": "S3_WRONG"}}),
+                wrong=wrong if self.checks_signatures else None,
                 cut=line.reset_all,
                 stop=server.kill,
                 refuses=self.refuses,
@@ -59,3 +64,11 @@ class TestVersityGateway(TestMinio):
 
     server_class: ClassVar[type[S3Server]] = VersityGateway
     given: ClassVar[dict[str, Any]] = {"root": "some/where"}
+
+
+@pytest.mark.slow
+class TestLocalstack(TestMinio):
+    """Amazon's rules for checksums and conditions; it takes whatever signature there is, a wrong one too."""
+
+    server_class: ClassVar[type[S3Server]] = Localstack
+    checks_signatures = False
