@@ -96,12 +96,13 @@ def opened(
     should_abort: Callable[[], bool] | None = None,
 ) -> Generator[Call, None, None]:
     """The call with its ledger open; `gateways` are those that have names already."""
+    from datagw.jobs.loading import no_job_file
     from datagw.ledger.ledger import Ledger
     from datagw.library.days import asked_of
     from datagw.library.wording import Wording
     from datagw.publishing.world import World
 
-    state = _state()
+    state = no_job_file(Path.cwd()).state
     staging = Path(tmp_dir).expanduser().absolute() if tmp_dir is not None else state / "tmp"
     wording = Wording(places=Places(dict(gateways or {})))
     wanted = asked_of(*asked, wording.wrong)
@@ -116,12 +117,6 @@ def opened(
         if progress is not None:
             world = replace(world, progress=progress)
         yield Call(job, wanted, world)
-
-
-def _state() -> Path:
-    """Where commands keep what they know, when they are called here."""
-    home = os.environ.get("DAGSTER_HOME")
-    return Path(os.path.abspath(os.path.expanduser(home))) if home else Path.cwd() / ".datagw"
 
 
 def _where(ledger: str | Path | None, state: Path) -> str | Path:

@@ -132,7 +132,7 @@ class Tools(Registering):
             files,
             [made],
             self.day,
-            retries=bench.world.retries or bench.job.retries,
+            retries=bench.job.retries,
             bandwidth=bench.job.bandwidth,
             of=to,
             fence=bench.fence,

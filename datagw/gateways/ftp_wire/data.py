@@ -43,10 +43,6 @@ def receive(control: Control, conn: socket.socket, block: int = BLOCK) -> Iterat
             yield bytes(buffer[:count])
         _say_goodbye(conn)
         conn.close()
-    except OSError:
-        conn.close()
-        control.hang_up()
-        raise
     except (GatewayError, GeneratorExit):
         conn.close()
         control.give_up_transfer()
