@@ -71,6 +71,6 @@ def accepted(reading: Reading) -> Published:
 def staged_of(reading: Reading) -> StagedFile:
     """The file behind a reading."""
     content = reading.upload.content
-    if isinstance(content, bytes):
-        raise TypeError(f"{reading.final}: these are bytes, and no file")
+    if not isinstance(content, StagedFile):
+        raise TypeError(f"{reading.final}: no file in hand")
     return content

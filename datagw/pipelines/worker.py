@@ -32,6 +32,7 @@ class Worker(Gateway):
 
     type: ClassVar[str] = "work"
     shows: ClassVar[bool] = False
+    needs_a_file: ClassVar[bool] = True
 
     job: Annotated[Job, _AS_IT_IS] = Field(repr=False)
     world: Annotated[World, _AS_IT_IS] = Field(repr=False)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from datagw.errors import Changed, Full, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, StagedFile, part_name
 from datagw.gateways.base import Gateway
-from datagw.gateways.front.reading import Rename, Sent, Upload, open_unchanged
+from datagw.gateways.front.reading import Readable, Rename, Sent, Upload, open_unchanged
 from datagw.jobs import Copy, Job
 from datagw.ledger import FailureRow, Intent, Lease, Receipt
 from datagw.publishing.planning import ONE_FILE, CopySight, is_intact
@@ -110,7 +110,12 @@ class CopyWork:
 
     # ---- sending
 
-    def send(self, actions: Sequence[Action], staged: dict[str, StagedFile]) -> None:
+    @property
+    def takes_streams(self) -> bool:
+        """Whether a file need not be in hand to be sent."""
+        return not self.gateway.needs_a_file
+
+    def send(self, actions: Sequence[Action], staged: Mapping[str, Readable]) -> None:
         """Sends a batch to parts, proves it, makes it visible and writes its receipts."""
         begin = time.monotonic()
         ledger = self.world.ledger
@@ -133,6 +138,8 @@ class CopyWork:
                 if sent.error is None:
                     whole.append(sent)
                     self.sent_bytes += sent.moved
+                elif sent.alone:
+                    self.failed(by_part[sent.upload.part].source.path, sent.error)
                 else:
                     self._not_sent(by_part[sent.upload.part].source.path, sent.error)
             todo = list[Upload]()
@@ -192,7 +199,7 @@ class CopyWork:
     def _told_apart(self, action: Action) -> str:
         return f"{self.world.ledger.id} {self.job.name} {self.day} {action.source.content_version}"
 
-    def _upload(self, action: Action, staged: StagedFile) -> Upload:
+    def _upload(self, action: Action, staged: Readable) -> Upload:
         part = self.part(action)
         return Upload(
             staged,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 from datagw.errors import Denied, GatewayError, NotFound
-from datagw.files import RemoteFile, StagedFile, parent
+from datagw.files import RemoteFile, parent
 from datagw.gateways.base import Gateway
+from datagw.gateways.front.reading import Readable
+from datagw.gateways.front.streaming import Streams
 from datagw.ledger import MarkerRow, Receipt
 from datagw.publishing.books import Books
 from datagw.publishing.copying import local_hashes
@@ -223,31 +226,41 @@ class DayWork(Books):
     def _send(self, sends: Mapping[str, Sequence[Action]]) -> None:
         wanted = {a.source.path: a.source for name in self.works for a in sends[name]}
         total, done, told = len(wanted), 0, time.monotonic()
-        for batch in batches(list(wanted.values())):
-            staged = self._stage(batch)
-            try:
-                for name, work in list(self.works.items()):
-                    mine = [action for action in sends[name] if action.source.path in staged]
-                    if mine:
-                        with self._surviving(name):
-                            work.send(mine, staged)
-                            if work.dead is not None:
-                                raise work.dead
-            finally:
-                unstage(list(staged.values()))
-            done += len(batch)
-            if self.job.watches and (time.monotonic() - told >= 60 or done == total):
-                told = time.monotonic()
-                self._say("%.1f %% (%d of %s)", 100 * done / total, done, _files(total))
+        with Streams(self.source) as streams:
+            for batch in batches(list(wanted.values())):
+                staged = self._stage(batch, sends, streams)
+                try:
+                    for name, work in list(self.works.items()):
+                        mine = [action for action in sends[name] if action.source.path in staged]
+                        if mine:
+                            with self._surviving(name):
+                                work.send(mine, staged)
+                                if work.dead is not None:
+                                    raise work.dead
+                finally:
+                    unstage(staged.values())
+                done += len(batch)
+                if self.job.watches and (time.monotonic() - told >= 60 or done == total):
+                    told = time.monotonic()
+                    self._say("%.1f %% (%d of %s)", 100 * done / total, done, _files(total))
 
-    def _stage(self, batch: Sequence[RemoteFile]) -> dict[str, StagedFile]:
-        staged: dict[str, StagedFile] = {}
-        for claim, one in zip(batch, stage(self.world, self.source, batch), strict=True):
+    def _stage(
+        self, batch: Sequence[RemoteFile], sends: Mapping[str, Sequence[Action]], streams: Streams
+    ) -> dict[str, Readable]:
+        once = self._read_once(sends)
+        staged: dict[str, Readable] = {}
+        for claim, one in zip(batch, stage(self.world, self.source, batch, streams, once), strict=True):
             if isinstance(one, GatewayError):
                 self._source_trouble(claim.path, one)
             else:
                 staged[claim.path] = one
         return staged
+
+    def _read_once(self, sends: Mapping[str, Sequence[Action]]) -> set[str]:
+        """Files that only one copy wants, and need not have in hand."""
+        wanted = Counter(action.source.path for name in self.works for action in sends[name])
+        takes = [action for name, work in self.works.items() if work.takes_streams for action in sends[name]]
+        return {action.source.path for action in takes if wanted[action.source.path] == 1}
 
     # ---- the end of the day
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from typing_extensions import override
@@ -11,7 +11,7 @@ from typing_extensions import override
 from datagw.errors import Unavailable
 from datagw.files import StagedFile, part_name
 from datagw.gateways.base import Gateway, Upload
-from datagw.gateways.front.reading import Sent
+from datagw.gateways.front.reading import Readable, Sent
 from datagw.ledger import Intent
 from datagw.publishing.copying import ROUNDS, CopyWork, local_hashes
 from datagw.publishing.notes import Notes
@@ -34,14 +34,20 @@ class RequestWork(CopyWork):
         """A name for the upload of this version of the file, by which the ledger knows it."""
         return part_name(self._told_apart(action), action.destination, "request")
 
+    @property
     @override
-    def send(self, actions: Sequence[Action], staged: dict[str, StagedFile]) -> None:
+    def takes_streams(self) -> bool:
+        """Where nothing else is replaced, the hash has to be known before the request: see `_known`."""
+        return super().takes_streams and self.copy.overwrite
+
+    @override
+    def send(self, actions: Sequence[Action], staged: Mapping[str, Readable]) -> None:
         """Publishes a batch, and writes the receipts of what is known to be equal."""
         begin = time.monotonic()
         notes = Notes(self.world.ledger, self.job.name, self.day, self.copy.name)
         by_final = {action.destination: action for action in actions if action.source.path in staged}
         uploads = [notes.with_note(self._upload(action, staged[action.source.path])) for action in by_final.values()]
-        known = self._known(list(staged.values()))
+        known = self._known(one for one in staged.values() if isinstance(one, StagedFile))
         intents = {
             final: replace(self._intent(action, self.part(action)), sha256=known.get(action.source.path))
             for final, action in by_final.items()
@@ -55,7 +61,7 @@ class RequestWork(CopyWork):
         self._forget_refused({by_final[final].source.path: intent for final, intent in intents.items()})
         self.seconds += time.monotonic() - begin
 
-    def _known(self, staged: Sequence[StagedFile]) -> dict[str, str]:
+    def _known(self, staged: Iterable[StagedFile]) -> dict[str, str]:
         """SHA-256 by source path, as far as it tells more than a comparison will: where nothing else is replaced."""
         if self.copy.overwrite:
             return {one.origin.path: one.sha256 for one in staged if one.sha256 is not None}

@@ -1,4 +1,7 @@
-"""Staging: files of a remote source brought into the run's folder under `tmp_dir`; and the sweep of forgotten ones."""
+"""Staging: files of a remote source brought into the run's folder under `tmp_dir`; and the sweep of forgotten ones.
+
+A large file that one copy alone wants is not brought here: it is read where it stands.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,15 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from datagw.errors import Full, GatewayError
 from datagw.files import RemoteFile, StagedFile
 from datagw.gateways.base import Gateway
+from datagw.gateways.front.reading import Readable
+from datagw.gateways.front.streaming import StreamedFile, Streams
 from datagw.ledger import Owner
 from datagw.publishing.looking import in_place
 from datagw.publishing.world import World
@@ -25,11 +30,24 @@ _TRIES = 3  # to remove a folder
 _log = logging.getLogger("datagw")
 
 
-def stage(world: World, source: Gateway, claims: Sequence[RemoteFile]) -> Iterator[StagedFile | GatewayError]:
-    """Each file in hand, in the order asked: a local one where it stands, others whole in the run's folder."""
+def stage(
+    world: World, source: Gateway, claims: Sequence[RemoteFile], streams: Streams, once: Collection[str]
+) -> Iterator[Readable | GatewayError]:
+    """Each file as it can be read, in the order asked: a local one where it stands, others whole in the run's folder.
+
+    Those that `once` names, by their paths, need not be in hand: a large one is read where it stands as well.
+    """
     if source.type == "local":
         yield from (in_place(source, claim) for claim in claims)
         return
+    streamed = {claim.path for claim in claims if claim.path in once and streams.can(claim)}
+    fetched = _fetched(world, source, [claim for claim in claims if claim.path not in streamed])
+    for claim in claims:
+        yield StreamedFile(claim, streams) if claim.path in streamed else next(fetched)
+
+
+def _fetched(world: World, source: Gateway, claims: Sequence[RemoteFile]) -> Iterator[StagedFile | GatewayError]:
+    """Whole, in the run's folder; Full before the first of them where there is no room for all."""
     open_folder(world.tmp_dir.parent, world.tmp_dir.name)
     needed = sum(claim.size for claim in claims)
     free = space_left(world.tmp_dir)
@@ -41,10 +59,10 @@ def stage(world: World, source: Gateway, claims: Sequence[RemoteFile]) -> Iterat
     yield from source.get_many(claims, world.tmp_dir)
 
 
-def unstage(staged: Sequence[StagedFile]) -> None:
+def unstage(staged: Iterable[Readable]) -> None:
     """Removes what was brought here; a source that is used where it stands is left alone."""
     for one in staged:
-        if one.owned:
+        if isinstance(one, StagedFile) and one.owned:
             one.local.unlink(missing_ok=True)
 
 

@@ -45,6 +45,7 @@ class Taker(Gateway):
 
     type: ClassVar[str] = "taker"
     shows: ClassVar[bool] = False
+    needs_a_file: ClassVar[bool] = True
 
     log: str
     refuses: tuple[str, ...] = ()

@@ -30,6 +30,8 @@ class Hooks:
     type: ClassVar[str]
     many_in_a_session: ClassVar[bool] = False
     """Whether one session of the driver carries as many requests at once as there are `connections`."""
+    needs_a_file: ClassVar[bool] = False
+    """Whether each upload has to be in hand as a file: for it is read by its path (`Reading.whole`), or many times."""
     keeps_folders: ClassVar[bool] = True
     """Whether a folder is there by itself; else it is there as long as a file is in it, and an empty one is not."""
 

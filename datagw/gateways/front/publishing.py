@@ -7,7 +7,7 @@ And a few bytes published, at any place.
 # pyright: reportPrivateUsage=false
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from datagw.errors import GatewayError, NotFound, Rejected, Unavailable
@@ -50,6 +50,7 @@ def _publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
             with gateway.speaking(None):
                 session = gateway.session()
                 for reading, outcome in gateway._publish_many(session, _readings(gateway, todo, silent, made)):
+                    reading.close()
                     if isinstance(outcome, Unavailable):
                         gateway.placed(outcome, reading.final)
                         silent[reading.final] = outcome
@@ -57,7 +58,7 @@ def _publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
                         del todo[reading.final]
                         yield _told(gateway, reading, outcome)
         except Unavailable as error:
-            gateway.close()
+            _left_off(gateway, made.values())
             place = error
         if not todo:
             break
@@ -88,9 +89,16 @@ def _readings(
             yield reading
 
 
+def _left_off(gateway: Gateway, readings: Iterable[Reading]) -> None:
+    """A broken connection is closed, and so are the sources that were read for it."""
+    for reading in readings:
+        reading.close()
+    gateway.close()
+
+
 def _told(gateway: Gateway, reading: Reading, outcome: Published | GatewayError) -> Sent:
     if isinstance(outcome, GatewayError):
-        return Sent(reading.upload, error=gateway.placed(outcome, reading.final))
+        return Sent.not_done(reading.upload, gateway.placed(outcome, reading.final))
     if not reading.complete:
         unread = Rejected(f"a gateway of type {gateway.type} did not read it to its end", path=reading.final)
         return Sent(reading.upload, error=gateway.placed(unread))

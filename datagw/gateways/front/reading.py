@@ -17,15 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
-from datagw.errors import Changed, GatewayError, NotFound, Rejected
+from datagw.errors import Aborted, Changed, GatewayError, NotFound, Rejected
 from datagw.files import RemoteFile, StagedFile
+from datagw.gateways.front.streaming import Content, StreamedFile, Unread
 
 _INLINE = 1 << 20  # smaller files are read and hashed where they are sent: a thread would cost more than it saves
 _BLOCK = 1 << 20
 _AHEAD = 3  # blocks that are read before they can be sent
 
 Block = bytes | memoryview
-Content = Callable[[int, int, int], Generator[bytes]]  # from, to, in blocks of so many bytes
+Readable = StagedFile | StreamedFile
 
 
 class Digest(Protocol):
@@ -47,12 +48,13 @@ class Rename(NamedTuple):
 class Upload:
     """A wish: this content, under this part name, to become `final`.
 
-    `content` is a file in hand, or the bytes themselves (markers). `resume` says that a part may be there already.
+    `content` is a file in hand, one that is read where it stands, or the bytes themselves (markers). `resume` says
+    that a part may be there already.
     For places that publish in one request: with `replace = False` what stands at `final` is kept, and the upload
     Rejected; `note` is what an earlier, interrupted try of this very version wanted remembered, `keep` remembers.
     """
 
-    content: StagedFile | bytes
+    content: Readable | bytes
     part: str
     final: str
     mtime_ns: int | None = None
@@ -83,6 +85,13 @@ class Sent:
     error: GatewayError | None = None
     published: Published | None = None
     alone: bool = False
+
+    @classmethod
+    def not_done(cls, upload: Upload, error: GatewayError) -> Sent:
+        """An upload that failed; an outage of the place that it was read from concerns it alone."""
+        if isinstance(error, Unread):
+            return cls(upload, error=error.outage, alone=True)
+        return cls(upload, error=error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +128,7 @@ class Reading:
         self._pulse = pulse
         self._prefix = self._hash = hashlib.sha256()
         self._known: str | None = None
+        self._under_way: Generator[Block] | None = None
 
     def hash_prefix(self, length: int, see: Callable[[bytes], None] | None = None) -> str:
         """Takes the first `length` bytes as sent before; returns their SHA-256. `blocks` then begins behind them.
@@ -158,8 +168,8 @@ class Reading:
     def whole(self) -> Generator[Path]:
         """The file in hand itself, hashed, for places that take a path; Changed if it is another before or after."""
         content = self.upload.content
-        if isinstance(content, bytes):
-            raise TypeError(f"{self.final}: these are bytes, and no file")
+        if not isinstance(content, StagedFile):
+            raise TypeError(f"{self.final}: no file in hand; does the gateway say that it `needs_a_file`?")
         if content.sha256 is None:
             for _ in self.blocks(_BLOCK):
                 pass
@@ -168,12 +178,25 @@ class Reading:
             yield content.local
 
     def blocks(self, size: int) -> Iterator[Block]:
-        """The content from `offset` on in blocks of `size` bytes; raises Changed if it is not what was planned."""
+        """The content from `offset` on in blocks of `size` bytes; raises Changed if it is not what was planned.
+
+        Where it is read from another place: Unread, when that is out of reach.
+        """
+        self._under_way = self._blocks(size)
+        return self._under_way
+
+    def close(self) -> None:
+        """Ends a pass that was left in the middle: whoever keeps the error that ended it may keep the pass as well."""
+        if self._under_way is not None:
+            self._under_way.close()
+
+    def _blocks(self, size: int) -> Generator[Block]:
         large = self.size - self.offset >= _INLINE
+        over = threading.Event()
         self._hash = self._prefix.copy()
         self.complete = False
-        with self._opened() as content:
-            found = self._ahead(content, size) if large else self._here(content, size)
+        with self._opened(over) as content:
+            found = self._ahead(content, size, over) if large else self._here(content, size)
             with contextlib.closing(found):
                 for block in found:
                     self._pulse(len(block))
@@ -190,24 +213,36 @@ class Reading:
             yield from content(start, end, _BLOCK)
 
     @contextlib.contextmanager
-    def _opened(self) -> Generator[Content]:
-        """The content, as a function; its source is compared with what was planned at entry and at exit."""
+    def _opened(self, over: threading.Event | None = None) -> Generator[Content]:
+        """The content, as a function; its source is compared with what was planned at entry and at exit.
+
+        `over` says that nobody waits for it any more.
+        """
         content = self.upload.content
         if isinstance(content, bytes):
             yield partial(_slices, content)
-        else:
+        elif isinstance(content, StagedFile):
             with open_unchanged(content) as descriptor:
                 yield partial(_reads, content, descriptor)
+        else:
+
+            def fence() -> None:
+                if over is not None and over.is_set():
+                    raise Aborted("nobody reads on")
+                self._pulse(0)
+
+            with content.opened(fence) as found:
+                yield found
 
     def _here(self, content: Content, size: int) -> Generator[bytes]:
         for block in content(self.offset, self.size, size):
             self._hash.update(block)
             yield block
 
-    def _ahead(self, content: Content, size: int) -> Generator[memoryview]:
+    def _ahead(self, content: Content, size: int, over: threading.Event) -> Generator[memoryview]:
         """The blocks out of larger ones, which another thread reads and hashes."""
         whole = max(_BLOCK // size, 1) * size
-        with contextlib.closing(_read_ahead(content(self.offset, self.size, whole), self._hash)) as read:
+        with contextlib.closing(_read_ahead(content(self.offset, self.size, whole), self._hash, over)) as read:
             for block in read:
                 view = memoryview(block)
                 for at in range(0, len(view), size):
@@ -312,11 +347,13 @@ def _open_for_writing_by_proc(descriptor: int) -> bool:
     return False
 
 
-def _read_ahead(blocks: Generator[bytes], digest: Digest) -> Generator[bytes]:
-    """The blocks, read and hashed on a thread of their own, a few of them ahead (both let the sending thread run)."""
+def _read_ahead(blocks: Generator[bytes], digest: Digest, over: threading.Event) -> Generator[bytes]:
+    """The blocks, read and hashed on a thread of their own, a few of them ahead (both let the sending thread run).
+
+    `over` is set when no more are wanted.
+    """
     ready: queue.SimpleQueue[bytes | BaseException | None] = queue.SimpleQueue()
     room = threading.Semaphore(_AHEAD)
-    over = threading.Event()
 
     def work() -> None:
         try:

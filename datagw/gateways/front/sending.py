@@ -44,20 +44,25 @@ def _send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterato
     pauses = live.retries.pauses()
     again = False
     refused: list[Sent] = []
+    made: dict[str, Reading] = {}
     while todo:
         done_before = len(todo)
         try:
             with gateway.speaking(None):
                 session = gateway.session()
-                readings = _readings(gateway, todo, refused, again=again)
+                readings = _readings(gateway, todo, refused, made, again=again)
                 for reading, error in gateway._send_many(session, readings, sync):
                     del todo[reading.part]
+                    made.pop(reading.part).close()
                     moved = reading.size - reading.offset
                     if error is not None:
-                        yield Sent(reading.upload, error=gateway.placed(error, reading.final))
+                        yield Sent.not_done(reading.upload, gateway.placed(error, reading.final))
                     else:
                         yield Sent(reading.upload, reading.sha256, moved)
         except Unavailable as error:
+            for reading in made.values():
+                reading.close()
+            made.clear()
             gateway.close()
             if len(todo) < done_before:
                 pauses = live.retries.pauses()
@@ -72,7 +77,9 @@ def _send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterato
     yield from refused
 
 
-def _readings(gateway: Gateway, todo: dict[str, Upload], refused: list[Sent], *, again: bool) -> Iterator[Reading]:
+def _readings(
+    gateway: Gateway, todo: dict[str, Upload], refused: list[Sent], made: dict[str, Reading], *, again: bool
+) -> Iterator[Reading]:
     """What is to be sent; a file that is not still while its part is looked at goes to `refused`, and it alone."""
     for upload in list(todo.values()):
         try:
@@ -82,8 +89,9 @@ def _readings(gateway: Gateway, todo: dict[str, Upload], refused: list[Sent], *,
             raise
         except GatewayError as error:
             del todo[upload.part]
-            refused.append(Sent(upload, error=error))
+            refused.append(Sent.not_done(upload, error))
         else:
+            made[reading.part] = reading
             yield reading
 
 

@@ -28,6 +28,7 @@ class DataSets(Gateway):
 
     many_in_a_session: ClassVar[bool] = True
     keeps_folders: ClassVar[bool] = False
+    needs_a_file: ClassVar[bool] = True  # an upload that breaks off begins again, and what stands there is compared
     chunk: ClassVar[int] = 2_000_000
 
     root: str = Field(default="", description="Data set that all paths start at: its slug or id, as in its address.")
