@@ -6,7 +6,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -40,6 +40,7 @@ class Threads:
     def as_done(self, items: Iterable[T], call: Callable[[T], R]) -> Iterator[tuple[T, Future[R]]]:
         """Each item with its outcome as it comes; `items` are taken when there is a thread for them."""
         pending: dict[Future[R], T] = {}
+        done: queue.SimpleQueue[Future[R]] = queue.SimpleQueue()
         coming = iter(items)
         more = True
         try:
@@ -50,11 +51,13 @@ class Threads:
                     except StopIteration:
                         more = False
                     else:
-                        pending[self.submit(partial(call, item))] = item
+                        future = self.submit(partial(call, item))
+                        pending[future] = item
+                        future.add_done_callback(done.put)
                 if not pending:
                     return
-                for future in self._first(pending):
-                    yield pending.pop(future), future
+                future = self._next(done)
+                yield pending.pop(future), future
         finally:
             _end(list(pending))
 
@@ -72,17 +75,22 @@ class Threads:
             _end([future for _, future in ahead])
 
     def _settled(self, item: T, future: Future[R]) -> tuple[T, Future[R]]:
+        """The item once its outcome is there; the fence is asked meanwhile."""
         while not future.done():
-            self._first([future])
+            wait([future], timeout=_LOOK)
+            self.fence()
         return item, future
 
-    def _first(self, pending: Iterable[Future[R]]) -> set[Future[R]]:
-        """Those that are done by now; the fence is asked while none is."""
+    def _next(self, done: queue.SimpleQueue[Future[R]]) -> Future[R]:
+        """The next outcome; the fence is asked meanwhile."""
         while True:
-            done, _ = wait(pending, timeout=_LOOK, return_when=FIRST_COMPLETED)
+            try:
+                future = done.get(timeout=_LOOK)
+            except queue.Empty:
+                future = None
             self.fence()
-            if done:
-                return done
+            if future is not None:
+                return future
 
     def close(self) -> None:
         """Ends the threads, each after what it is doing."""
