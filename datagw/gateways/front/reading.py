@@ -201,6 +201,7 @@ class Reading:
                 for block in found:
                     self._pulse(len(block))
                     yield block
+            over.clear()  # the last look at the source is still wanted
         self.complete = True
 
     @property
