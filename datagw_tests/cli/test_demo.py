@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from datagw.cli import demo
-from datagw.demo.place import DemoFailed, Ended
+from datagw.demo.running import DemoFailed, Ended
 from datagw_tests.cli.test_dev import processes_with
 
 

@@ -83,7 +83,7 @@ def test_a_changed_key_needs_replace(place: Place, cli: Cli):
     make_keys(place.folder / "others")
     kind, key, *_ = (place.folder / "others" / "host.pub").read_text().split()
     known = place.folder / "keys" / "known_hosts"
-    known.write_text(f"[127.0.0.1]:{place.port} {kind} {key}\n")
+    known.write_text(f"[127.0.0.1]:{place.sftp.port} {kind} {key}\n")
     before = known.read_text()
     said = cli("trust", "institute", "--yes")
     assert said.code == 1
@@ -100,7 +100,7 @@ def test_the_result_can_be_json(place: Place, cli: Cli):
     assert said.json == {
         "gateway": "institute",
         "host": "127.0.0.1",
-        "port": place.port,
+        "port": place.sftp.port,
         "key": "ssh-ed25519",
         "fingerprint": fingerprint(place),
         "known_hosts": str(place.folder / "keys" / "known_hosts"),
@@ -120,4 +120,4 @@ def test_a_host_that_does_not_answer_is_exit_1(place: Place, cli: Cli):
     place.close()
     said = cli("trust", "institute", "--yes")
     assert (said.code, said.out) == (1, "")
-    assert str(place.port) in said.err
+    assert str(place.sftp.port) in said.err

@@ -23,7 +23,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture
 def transport(place: Place) -> Iterator[paramiko.Transport]:
-    transport = paramiko.Transport(("127.0.0.1", place.port))
+    transport = paramiko.Transport(("127.0.0.1", place.sftp.port))
     transport.connect(
         username="anybody", pkey=paramiko.Ed25519Key.from_private_key_file(str(place.folder / "keys" / "client"))
     )
@@ -112,12 +112,12 @@ def test_nothing_but_sftp_is_offered(transport: paramiko.Transport, place: Place
     with pytest.raises(paramiko.SSHException):
         transport.open_session().invoke_shell()
     with pytest.raises(paramiko.ChannelException):
-        transport.open_channel("direct-tcpip", ("127.0.0.1", place.port), ("127.0.0.1", 1))
+        transport.open_channel("direct-tcpip", ("127.0.0.1", place.sftp.port), ("127.0.0.1", 1))
 
 
 def test_nobody_comes_in_without_the_key(place: Place):
     for way in ({"password": "guess"}, {"pkey": paramiko.ECDSAKey.generate()}):
-        transport = paramiko.Transport(("127.0.0.1", place.port))
+        transport = paramiko.Transport(("127.0.0.1", place.sftp.port))
         with pytest.raises(paramiko.SSHException):
             transport.connect(username="anybody", **way)  # type: ignore[arg-type]
         transport.close()
@@ -148,7 +148,7 @@ def test_the_server_ends_when_whoever_started_it_is_gone(tmp_path: Path):
         "from pathlib import Path\n"
         "from datagw.demo.place import Place\n"
         "place = Place(Path(sys.argv[1]), builtin=True)\n"
-        "print(place._server.pid, flush=True)\n"
+        "print(place.sftp.process.pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     started = subprocess.run(

@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from datagw import demo
 from datagw_tests.servers.built import program
 from datagw_tests.servers.chaos import Chaos
 from datagw_tests.servers.process import Process
@@ -42,7 +43,7 @@ class Udata(Process):
         self.stranger = (folder / "stranger").read_text()
 
     def command(self) -> list[str]:
-        app = Path(__file__).with_name("udata_app.py")
+        app = Path(demo.__file__).with_name("udata_app.py")
         return [program("python", "udata"), "-P", str(app), str(self.folder), str(self.port), self.host]
 
     def environment(self) -> dict[str, str]:
