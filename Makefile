@@ -55,8 +55,11 @@ format: setup ## formats the code and mends what can be mended
 lock: setup ## requirements.lock again, from pyproject.toml (UPGRADE=1 takes the newest of everything)
 	$(VENV)/bin/uv pip compile --quiet $(if $(UPGRADE),--upgrade) $(LOCK) -o requirements.lock >/dev/null
 
-demo: setup ## servers, a week of data, the proof, the UI (ONCE=1 ends after the proof; ARGS=…)
-	$(VENV)/bin/datagw demo $(if $(ONCE),--once) $(ARGS)
+demo: setup ## servers, data, the proof, the UI (JOB=mirror: HTTP to SFTP, S3, udata; ONCE=1 ends after the proof; ARGS=…)
+ifeq ($(JOB),mirror)
+	@.ci/mirror
+endif
+	$(VENV)/bin/datagw demo $(JOB) $(if $(ONCE),--once) $(ARGS)
 
 bench: setup ## what it costs, measured
 	$(VENV)/bin/python -m benchmarks $(ARGS)
