@@ -17,7 +17,7 @@ from datagw.publishing.copying import ROUNDS, CopyWork, local_hashes
 from datagw.publishing.notes import Notes
 from datagw.publishing.plans import Action
 
-_AT_ONCE = 100  # files that may wait for their receipts, where another run would find them
+_AT_ONCE = 500  # files that may wait for their receipts, where another run would find them
 _SECONDS = 1.0  # for which they may
 
 

@@ -175,7 +175,12 @@ class Objects(Gateway):
                 if outage is not None:
                     return
 
-        for reading, future in session.threads.as_done(coming(), lambda reading: self._put(session, reading)):
+        def put(reading: Reading) -> Published:
+            if outage is not None:
+                raise outage
+            return self._put(session, reading)
+
+        for reading, future in session.threads.as_done(coming(), put, ahead=self.connections):
             try:
                 with self.speaking(reading.final):
                     found: Published | GatewayError = future.result()

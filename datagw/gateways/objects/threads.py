@@ -37,15 +37,18 @@ class Threads:
             thread.start()
         return future
 
-    def as_done(self, items: Iterable[T], call: Callable[[T], R]) -> Iterator[tuple[T, Future[R]]]:
-        """Each item with its outcome as it comes; `items` are taken when there is a thread for them."""
+    def as_done(self, items: Iterable[T], call: Callable[[T], R], *, ahead: int = 0) -> Iterator[tuple[T, Future[R]]]:
+        """Each item with its outcome as it comes; `items` are taken when there is a thread for them, or `ahead` of it.
+
+        Those ahead keep the threads at work while whoever takes the outcomes is busy with them.
+        """
         pending: dict[Future[R], T] = {}
         done: queue.SimpleQueue[Future[R]] = queue.SimpleQueue()
         coming = iter(items)
         more = True
         try:
             while True:
-                while more and len(pending) < self.count:
+                while more and len(pending) < self.count + ahead:
                     try:
                         item = next(coming)
                     except StopIteration:
