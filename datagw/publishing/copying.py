@@ -12,7 +12,8 @@ from datetime import date
 from datagw.errors import Changed, Full, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, StagedFile, part_name
 from datagw.gateways.base import Gateway
-from datagw.gateways.front.reading import Readable, Rename, Sent, Upload, open_unchanged
+from datagw.gateways.front.reading import Readable, Rename, Sent, Upload
+from datagw.gateways.front.unchanged import open_unchanged
 from datagw.jobs import Copy, Job
 from datagw.ledger import FailureRow, Intent, Lease, Receipt
 from datagw.publishing.planning import ONE_FILE, CopySight, is_intact

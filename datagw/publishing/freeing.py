@@ -10,7 +10,8 @@ from datetime import date
 from datagw.errors import GatewayError, NotFound, Rejected
 from datagw.files import RemoteFile, parent, part_name
 from datagw.gateways.base import Gateway
-from datagw.gateways.front.reading import Rename, open_for_writing
+from datagw.gateways.front.reading import Rename
+from datagw.gateways.front.unchanged import open_for_writing
 from datagw.gateways.paths.templates import Template
 from datagw.jobs import Job
 from datagw.ledger import FailureRow, Intent, Lease, Receipt

@@ -16,7 +16,7 @@ from datagw.errors import NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, StagedFile, is_own_name, parent
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.hooks import seen_again
-from datagw.gateways.front.reading import open_for_writing
+from datagw.gateways.front.unchanged import open_for_writing
 from datagw.jobs import Copy, Job, Source
 from datagw.ledger import Ledger
 from datagw.publishing.leftovers import intents_of

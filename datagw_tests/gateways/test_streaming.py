@@ -307,3 +307,10 @@ def test_the_source_is_read_no_faster_than_it_may_be():
     (sent,) = sent_to(Memory(), origin)
     assert sent.error is None
     assert time.monotonic() - begin > 0.2
+
+
+def test_a_beginning_that_was_hashed_is_not_read_again_when_the_destination_breaks_off_once_more():
+    origin, archive = source(), Cut(cuts=[2_000_000, 0, 0], logins=[])
+    (sent,) = sent_to(archive.using(retries=RetryPolicy(max=4, backoff=0, cap=0)), origin)
+    assert (sent.error, archive.read(sent.upload.part)) == (None, CONTENT)
+    assert origin.reads.count(0) == 2

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import hashlib
 import os
 import queue
-import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
-from datagw.errors import Aborted, Changed, GatewayError, NotFound, Rejected
+from datagw.errors import Aborted, Changed, GatewayError
 from datagw.files import RemoteFile, StagedFile
 from datagw.gateways.front.streaming import Content, StreamedFile, Unread
+from datagw.gateways.front.unchanged import open_unchanged
 
 _INLINE = 1 << 20  # smaller files are read and hashed where they are sent: a thread would cost more than it saves
 _BLOCK = 1 << 20
@@ -135,11 +133,15 @@ class Reading:
 
         `see` is shown each block of them.
         """
-        self._prefix = self._hash = hashlib.sha256()
-        for block in self._content(0, length):
+        content = self.upload.content
+        known = content.prefixes if isinstance(content, StreamedFile) and see is None else dict[int, Any]()
+        start = max((one for one in known if one <= length), default=0)
+        self._prefix = self._hash = known[start].copy() if start else hashlib.sha256()
+        for block in self._content(start, length):
             self._prefix.update(block)
             if see is not None:
                 see(block)
+        known[length] = self._prefix.copy()
         self.offset = length
         return self._prefix.hexdigest()
 
@@ -262,90 +264,6 @@ def _reads(staged: StagedFile, descriptor: int, start: int, end: int, size: int)
             raise Changed("the file became shorter while it was read", path=staged.origin.path)
         start += len(block)
         yield block
-
-
-class open_unchanged:  # noqa: N801 - reads as the function it stands for
-    """A descriptor of a staged file that is, at entry and at exit, still the version that was planned.
-
-    Raises Changed where it is not, or where somebody has the file open for writing; NotFound where it is gone.
-    """
-
-    def __init__(self, staged: StagedFile) -> None:
-        self._staged = staged
-        self._descriptor = -1
-
-    def __enter__(self) -> int:
-        staged = self._staged
-        try:
-            self._descriptor = os.open(staged.local, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        except FileNotFoundError as error:
-            raise NotFound("the source file is gone", path=staged.origin.path) from error
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                raise Changed("a symbolic link has taken the file's place", path=staged.origin.path) from error
-            raise Rejected(f"the source file cannot be read: {error.strerror}", path=staged.origin.path) from error
-        try:
-            self._compare()
-            if not staged.owned and open_for_writing(self._descriptor):
-                raise Changed("somebody has the file open for writing; left for later", path=staged.origin.path)
-        except BaseException:
-            os.close(self._descriptor)
-            raise
-        return self._descriptor
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self._compare()
-        finally:
-            os.close(self._descriptor)
-
-    def _compare(self) -> None:
-        staged = self._staged
-        found = RemoteFile.from_stat(staged.origin.path, os.fstat(self._descriptor))
-        if staged.owned:
-            if found.size != staged.origin.size:
-                raise Rejected(
-                    f"the staged file has {found.size} bytes instead of {staged.origin.size}", path=staged.origin.path
-                )
-        elif found.version != staged.origin.version:
-            raise Changed("the file changed while it was read", path=staged.origin.path)
-
-
-def open_for_writing(descriptor: int) -> bool:
-    """Whether any process has this local file open for writing, by F_SETLEASE, else by what /proc shows of others."""
-    try:
-        fcntl.fcntl(
-            descriptor, fcntl.F_SETSIG, signal.SIGURG
-        )  # a broken lease's own signal, SIGIO, would end the process
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return _open_for_writing_by_proc(descriptor)
-    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    return False
-
-
-def _open_for_writing_by_proc(descriptor: int) -> bool:
-    wanted = os.fstat(descriptor)
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            entries = list(os.scandir(process / "fd"))
-        except OSError:
-            continue  # a process that ended, or that is not ours to look into
-        for entry in entries:
-            try:
-                found = entry.stat()
-                if (found.st_dev, found.st_ino) != (wanted.st_dev, wanted.st_ino):
-                    continue
-                flags = (process / "fdinfo" / entry.name).read_text("ascii")
-            except OSError:
-                continue  # closed meanwhile
-            access = next(int(line.split()[1], 8) for line in flags.splitlines() if line.startswith("flags:"))
-            if access & os.O_ACCMODE != os.O_RDONLY:
-                return True
-    return False
 
 
 def _read_ahead(blocks: Generator[bytes], digest: Digest, over: threading.Event) -> Generator[bytes]:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from datagw.errors import Changed, GatewayError, Unavailable
 from datagw.files import RemoteFile
@@ -91,10 +91,15 @@ class Streams:
 
 @dataclass(frozen=True, slots=True)
 class StreamedFile:
-    """A file that is read where it stands. `origin` is the claim that it has to keep, path and version included."""
+    """A file that is read where it stands. `origin` is the claim that it has to keep, path and version included.
+
+    `prefixes` are the running hashes of beginnings that have been read, by their length: they are not read once more
+    when the destination breaks off again, which else might happen each time, for it waits meanwhile.
+    """
 
     origin: RemoteFile
     streams: Streams = field(repr=False, compare=False)
+    prefixes: dict[int, Any] = field(default_factory=dict[int, Any], repr=False, compare=False)
 
     @contextlib.contextmanager
     def opened(self, fence: Callable[[], None]) -> Generator[Content]:
