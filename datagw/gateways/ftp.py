@@ -204,6 +204,10 @@ class Ftp(Gateway):
                 raise
             self._known[way] = False  # it said yes, and could not
             raise Unavailable(f"the server does not go on with a file by {way}: {error}") from error
+        there = self._there(session, reading.part) if way else None
+        if there is not None and there.size not in (None, reading.size):
+            self._known[way] = False  # it wrote the rest elsewhere than behind what was there
+            raise Unavailable(f"the server does not go on with a file by {way}, though it said so")
 
     def _to(self, session: Control, native: str, reading: Reading) -> tuple[str, socket.socket]:
         """The data connection to a part: behind what is there, by REST or APPE; else (`""`) from the first byte."""
