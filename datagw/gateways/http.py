@@ -158,7 +158,9 @@ class Http(Gateway):
         try:
             requests = asking.client()
         except ImportError:
-            raise ConfigError("a gateway of type http needs a library: pip install 'datagw[http]'") from None
+            raise ConfigError(
+                f"a gateway of type {self.type} needs a library: pip install 'datagw[{self.type}]'"
+            ) from None
         way = self._way()
         way.check()
         if way.insecure and not self._insecure_told:

@@ -45,7 +45,7 @@ class Answer:
         self.status: int = response.status_code
         self.size = _number(self.header("Content-Length"))
         self.etag = self.header("ETag") or None
-        self.mtime_ns = _time(self.header("Last-Modified"))
+        self.mtime_ns = time_of(self.header("Last-Modified"))
 
     def header(self, name: str) -> str | None:
         """The value of a header, without the blanks around it."""
@@ -100,7 +100,7 @@ class Answer:
         if total is not None and total != file.size:
             return False
         if self.etag is not None and is_tag(file.etag):
-            return self.etag == file.etag
+            return tag_of(self.etag) == tag_of(file.etag)
         return self.mtime_ns is None or file.mtime_ns is None or self.mtime_ns == file.mtime_ns
 
     @property
@@ -156,7 +156,14 @@ def _number(text: str | None) -> int | None:
     return int(text) if text is not None and re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
-def _time(text: str | None) -> int | None:
+def tag_of(etag: str | None) -> str | None:
+    """An ETag for comparison as a version: without the mark of a weak one, in quotes (RFC 9110 §8.8.3)."""
+    found = (etag or "").strip().removeprefix("W/")
+    return found if not found or found.startswith('"') else f'"{found}"'
+
+
+def time_of(text: str | None) -> int | None:
+    """A date of HTTP, in ns since the epoch; None for what is none."""
     if not text:
         return None
     try:

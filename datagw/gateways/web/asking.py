@@ -74,13 +74,22 @@ class Asking:
             url = self._followed(url, target, host)
         raise Rejected(f"{host_of(url)} leads on for ever: more than {_MOST_REDIRECTS} redirects")
 
-    def send(self, method: str, url: str, body: Any, *, seconds: float, headers: Mapping[str, str]) -> Answer:
+    def send(
+        self,
+        method: str,
+        url: str,
+        body: Any,
+        *,
+        seconds: float,
+        headers: Mapping[str, str],
+        whole: float | None = None,
+    ) -> Answer:
         """The answer to a request with a body (bytes, or blocks that tell their length); no redirect is followed.
 
-        Neither the place nor the line may be silent for `seconds`; all of it may take twice as long.
+        Neither the place nor the line may be silent for `seconds`; all of it may take twice as long, or `whole`.
         """
         host = host_of(url)
-        response = self._send(method, url, host, headers, body, seconds)
+        response = self._send(method, url, host, headers, body, seconds, whole)
         return Answer(response, url, host, self._timeout, self._fence, self._way.proxy_of(url))
 
     def speak(self, error: BaseException, host: str, proxy: str | None = None) -> GatewayError | None:
@@ -88,7 +97,14 @@ class Asking:
         return refusals.of_error(error, host, self._timeout, proxy)
 
     def _send(
-        self, method: str, url: str, host: str, headers: Mapping[str, str], body: Any = None, seconds: float = 0
+        self,
+        method: str,
+        url: str,
+        host: str,
+        headers: Mapping[str, str],
+        body: Any = None,
+        seconds: float = 0,
+        whole: float | None = None,
     ) -> Any:
         seconds = seconds or self._timeout
         sent = {**self._headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
@@ -103,7 +119,7 @@ class Asking:
             )
 
         try:
-            return in_time(work, 2 * seconds, self._fence, lambda late: late.close())
+            return in_time(work, whole or 2 * seconds, self._fence, lambda late: late.close())
         except Exception as error:
             ours = refusals.of_error(error, host, seconds, self._way.proxy_of(url))
             if ours is None:
