@@ -6,7 +6,7 @@ Each name is loaded when it is asked for, so that `import datagw` costs nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -67,7 +67,7 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     found = _loaded(name)
     if found is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -89,4 +89,6 @@ def _loaded(name: str) -> object | None:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    from datagw import gateways
+
+    return sorted({*globals(), *__all__, *(kind.capitalize() for kind in gateways.kinds())})

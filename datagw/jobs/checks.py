@@ -229,9 +229,6 @@ class _Spot(NamedTuple):
         return self.path[len(start) :] if same and self.path.startswith(start) else None
 
 
-_WITH_LOGIN = ("sftp", "ftp", "ftps")
-
-
 def _spot(gateways: Mapping[str, Gateway | None], name: str, path: str, *, real: bool) -> _Spot:
     """Where a path of a gateway is; `real`: once the links on this machine's disks are followed."""
     gateway = gateways.get(name)
@@ -240,10 +237,15 @@ def _spot(gateways: Mapping[str, Gateway | None], name: str, path: str, *, real:
     if gateway.type == "local":
         native = os.path.abspath(os.path.join(gateway.root or ".", path))
         return _Spot("", _normal(_real(native) if real else native))
-    if gateway.type in _WITH_LOGIN:
-        login = gateway.model_dump(include={"host", "port", "username"})
-        return _Spot(f"{login['username']}@{str(login['host']).lower()}:{login['port']}", _normal(gateway.full(path)))
-    return _Spot(f"gateway {name}", _normal(path))
+    return _Spot(_machine(gateway), _normal(gateway.full(path)))
+
+
+def _machine(gateway: Gateway) -> str:
+    """What is in front of every path of a place, the name of its server in lower case."""
+    scheme, mark, rest = gateway.place.removesuffix(gateway.full("")).rstrip("/").partition("//")
+    login, slash, folder = rest.partition("/")
+    user, at, host = login.rpartition("@")
+    return f"{scheme}{mark}{user}{at}{host.lower()}{slash}{folder}"
 
 
 def _spot_of_file(gateways: Mapping[str, Gateway | None], name: str, path: str, *, real: bool) -> _Spot:

@@ -42,13 +42,13 @@ def declared(name: str, given: object, base: Path, report: Report, timezone: str
         report.add(path, f"`{name}://…` needs no declaration", "another name, with a url, makes a gateway of a server")
     elif kind is None:
         report.add((*path, "type"), "is required", f"there are {known}")
+    elif isinstance(kind, str) and kind in gateways.kinds():
+        return _made(kind, name, table, {"base": base, "timezone": timezone}, report)
     elif kind in LATER_TYPES:
         report.add((*path, "type"), f"{kind} is {LATER}", f"there are {known}")
-    elif not isinstance(kind, str) or kind not in gateways.kinds():
+    else:
         hint = nearest_word(str(kind), gateways.kinds()) or f"there are {known}"
         report.add((*path, "type"), f"there is no type {shown(kind)}", hint)
-    else:
-        return _made(kind, name, table, {"base": base, "timezone": timezone}, report)
     return None
 
 

@@ -26,9 +26,23 @@ _DEFAULT = re.compile(r" ?Default: (?P<default>.+?)\.?\Z")
 
 
 def current(page: str) -> str:
-    """The page with each block between `<!-- keys of NAME -->` and `<!-- end -->` as the models have it now."""
+    """The page with each block between `<!-- keys of NAME -->` and `<!-- end -->` as the models have it now.
+
+    Where gateways have blocks, one that has none gets it, behind the last of them.
+    """
     tables = _tables()
+    known = [block for block in _BLOCK.finditer(page) if block["name"] in gateways.kinds()]
+    lacking = {*gateways.kinds()} - {block["name"] for block in known} if known else set[str]()
+    new = "".join(_section(kind) for kind in sorted(lacking))
+    page = page[: known[-1].end()] + new + page[known[-1].end() :] if new else page
     return _BLOCK.sub(lambda block: f"{block[1]}{tables[block['name']]}{block[3]}", page)
+
+
+def _section(kind: str) -> str:
+    says = (gateways.load(kind).__doc__ or "").partition("\n")[0]
+    return (
+        f'\n\n### `type = "{kind}"`\n\n{says} More in [{kind}.md]({kind}.md).\n\n<!-- keys of {kind} -->\n<!-- end -->'
+    )
 
 
 def _tables() -> dict[str, str]:

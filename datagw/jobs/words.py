@@ -14,12 +14,8 @@ LATER_IN_A_JOB = frozenset(["records", "filter", "notify"])
 LATER_IN_RUN = frozenset(["image"])
 LATER_IN_A_SOURCE = frozenset[str]()
 LATER_IN_A_GATEWAY = frozenset(["proxy"])
-LATER_TYPES = frozenset(
-    [
-        *("gcs", "azure", "webdav"),
-        *("ckan", "elasticsearch", "kafka", "mail"),
-    ]
-)
+LATER_TYPES = frozenset(["gcs", "azure", "webdav", "ckan", "elasticsearch", "kafka", "mail"])
+"""Types of gateway that were announced; one that is there by now is taken."""
 LATER_TABLES = frozenset(["notify", "records"])
 WHEN = ("manual", "daily", "change", "new files")
 """What `when` may be, beside a cron line."""

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datagw import gateways
 from datagw.jobs import load, template
+from datagw.jobs.words import LATER_TYPES
 from datagw_tests.jobs.test_loading import EXAMPLE
 
 HEAD = """\
@@ -298,12 +300,12 @@ def test_what_comes_near_a_mistake_and_is_none_runs(read, text):
 
 
 IN_A_GATEWAY = [
-    ('host = "a"', "[gateways.g] type: is required; there are datagouv, ftp, ftps, http, local, memory, s3, sftp"),
+    ('host = "a"', f"[gateways.g] type: is required; there are {', '.join(gateways.kinds())}"),
     ('type = "sft"', '[gateways.g] type: there is no type "sft"; did you mean sftp?'),
     ("type = 5", "[gateways.g] type: there is no type 5"),
     *(
         (f'type = "{kind}"', f"[gateways.g] type: {kind} is not in this version")
-        for kind in "elasticsearch kafka mail webdav ckan gcs azure".split()
+        for kind in sorted(LATER_TYPES.difference(gateways.kinds()))
     ),
     ('type = "memory"\ntimout = 3', "[gateways.g] timout: unknown key; did you mean timeout?"),
     ('type = "memory"\nca_file = "x"', "[gateways.g] ca_file: unknown key; there are"),
