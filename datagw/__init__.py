@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datagw.gateways.s3 import S3
     from datagw.gateways.secrets import Secret
     from datagw.gateways.sftp import Sftp
+    from datagw.gateways.webdav import Webdav
     from datagw.library.calls import plan, publish
     from datagw.library.listing import ls
     from datagw.library.progress import Progress
@@ -46,6 +47,7 @@ __all__ = [
     "RetryPolicy",
     "Secret",
     "Sftp",
+    "Webdav",
     "__version__",
     "errors",
     "ls",

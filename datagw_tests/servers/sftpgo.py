@@ -1,4 +1,4 @@
-"""A real SFTPGo of the test's own, for its FTP: the one server here that computes hashes (HASH, XSHA256)."""
+"""A real SFTPGo of the test's own, for its FTP, the one server here that computes hashes (HASH, XSHA256), or for its WebDAV."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ USERNAME, PASSWORD = "station7", "right-password"
 
 
 class Sftpgo(Process):
-    """An SFTPGo on `root`; `certificate` (PEM, with its key) offers TLS. Started at entry, stopped at exit."""
+    """An SFTPGo on `root`, by `service` (ftpd, webdav); `certificate` (PEM, with its key) offers TLS. Started at entry, stopped at exit."""
 
     logins: Callable[[], int] | None = None
     """It writes them down some time later."""
 
-    def __init__(self, folder: Path, *, certificate: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, certificate: Path | None = None, service: str = "ftpd") -> None:
         super().__init__(folder)
         self.root = folder / "root"
         self.root.mkdir(parents=True)
         self.ssh_port = free_port()
         self.log = folder / "sftpgo.log"
         self._certificate = certificate
+        self._service = service
 
     def fields(self, **changed: Any) -> dict[str, Any]:
         """Keyword arguments for a gateway on it; its password is in the environment, as PASSWORD."""
@@ -39,9 +40,9 @@ class Sftpgo(Process):
 
     def command(self) -> list[str]:
         given = ["-d", str(self.root), "-s", str(self.ssh_port), "-g", "*", "-l", str(self.log)]
-        given += ["-u", USERNAME, "-p", PASSWORD, "--ftpd-port", str(self.port)]
+        given += ["-u", USERNAME, "-p", PASSWORD, f"--{self._service}-port", str(self.port)]
         if self._certificate is not None:
-            given += ["--ftpd-cert", str(self._certificate), "--ftpd-key", str(self._certificate)]
+            given += [f"--{self._service}-{what}={self._certificate}" for what in ("cert", "key")]
         return [program("sftpgo"), "portable", *given]
 
     def environment(self) -> dict[str, str]:

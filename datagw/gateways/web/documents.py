@@ -38,6 +38,27 @@ def items_of(blocks: Iterable[bytes], path: str) -> list[object]:
     raise Rejected("the list is neither JSON nor XML" if begin else "the list is empty, not even a document")
 
 
+def each_of_xml(blocks: Iterable[bytes], path: str) -> Iterator[object]:
+    """The items at a dotted path of an XML document of any size, while it arrives; Rejected where it is none."""
+    reading = _Xml(path.split("."))
+    try:
+        for block in blocks:
+            reading.parser.Parse(block, False)
+            yield from reading.taken()
+        reading.parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        raise Rejected(f"the answer is no XML: {error}") from None
+    yield from reading.taken()
+
+
+def values_at(item: object, path: str) -> list[object]:
+    """All that an item holds at a dotted path."""
+    found: list[object] = [item]
+    for part in path.split("."):
+        found = _inside(found, part)
+    return list(_flat(found))
+
+
 def value_at(item: object, path: str) -> object:
     """What an item holds at a dotted path (`.`: itself), None where it holds nothing; of several the first."""
     if path in ("", "."):
@@ -165,6 +186,11 @@ class _Xml:
         self.parser.UnparsedEntityDeclHandler = self._refuse
         self.parser.ExternalEntityRefHandler = self._refuse
         self.parser.SkippedEntityHandler = self._refuse
+
+    def taken(self) -> list[object]:
+        """The items that were found since they were taken last."""
+        found, self.items = self.items, []
+        return found
 
     def _refuse(self, *_: object) -> int:
         raise Rejected("the list defines entities, or uses some of its own; such XML is not read")
