@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from datagw import publish
+from datagw.errors import Unavailable
+from datagw.gateways.aws.bucket import Bucket
 from datagw.gateways.front import streaming
 from datagw.gateways.local import Local
 from datagw.gateways.s3 import S3
@@ -115,6 +118,36 @@ def test_other_places_take_it_as_well(to: str, origin: Sftp, minio: S3Server, tm
     (result,) = station.run()
     assert (result.state, result.failures) == ("published", ())
     assert station.there() == {f"days/20260201/{name}": content for name, content in WHOLE.items()}
+
+
+def test_a_store_that_fails_one_of_several_frees_the_line_to_the_source(
+    origin: Sftp, minio: S3Server, tmp_path: Path, monkeypatch
+):
+    """The source may have one connection, and the store takes many files at once."""
+    station = Station(tmp_path, a_gateway(minio, monkeypatch), source=origin)
+    station.data = Path(origin.root)
+    for n in range(3):
+        station.write(f"20260201/{n}", LARGE[: 9 * MB])
+    real, failed = Bucket.put, list[Any]()
+
+    def put(self: Bucket, key: str, reading: Any, facts: Any) -> Any:
+        if not failed:
+            failed.append(blocks := reading.blocks(1 << 20))
+            next(blocks)
+            raise Unavailable("the store is away")
+        return real(self, key, reading, facts)
+
+    monkeypatch.setattr(Bucket, "put", put)
+    (result,) = station.run(marker=None)
+    assert (result.state, result.failures, len(failed)) == ("published", (), 1)
+
+
+def test_a_call_of_the_library_streams_as_well(origin: Sftp, tmp_path: Path, fetched: list[int]):
+    (Path(origin.root) / "large").write_bytes(LARGE)
+    (tmp_path / "out").mkdir()
+    assert publish(origin / "large", f"{tmp_path}/out/", ledger=tmp_path / "jobs.db", tmp_dir=tmp_path / "staged")
+    assert (tmp_path / "out/large").read_bytes() == LARGE
+    assert fetched == []
 
 
 def test_it_comes_from_s3_and_within_one_place(minio: S3Server, tmp_path: Path, monkeypatch):

@@ -201,10 +201,11 @@ class Objects(Gateway):
             self.metadata if mtime is None else {**self.metadata, "mtime": seconds(mtime)},
             reading.replace,
         )
-        if reading.size > session.part:
-            put = session.put_in_parts(key, reading, facts)
-        else:
-            put = session.put(key, reading, facts)
+        with contextlib.closing(reading):  # at once: others may wait for the line to where it is read
+            if reading.size > session.part:
+                put = session.put_in_parts(key, reading, facts)
+            else:
+                put = session.put(key, reading, facts)
         return Published(RemoteFile(reading.final, reading.size, mtime, etag=put.etag), put.proof)
 
     @override
