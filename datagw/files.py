@@ -112,10 +112,13 @@ def kind_of_mode(mode: int) -> type_of_entry:
     return "special"
 
 
-def part_name(content_version: str, final: str, suffix: Literal["part", "aside", "old", "request"] = "part") -> str:
+def part_name(
+    content_version: str, final: str, suffix: Literal["part", "aside", "old", "request", "copy"] = "part"
+) -> str:
     """The hidden name beside `final` (a path) under which this version of it waits; of fixed length.
 
-    Nothing ever stands under that of a `request`: it tells one upload from others where a place takes files at once.
+    Nothing ever stands under that of a `request`: it tells one upload from others where a place takes files at once;
+    nor under that of a `copy`, which the place makes by itself.
     """
     digest = hashlib.sha256(f"{content_version}\0{final}".encode("utf-8", "surrogateescape")).hexdigest()
     folder, slash, _ = final.rpartition("/")

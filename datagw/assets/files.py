@@ -60,7 +60,7 @@ def materialize_files(context: AssetExecutionContext, job: Job, done: DayResult)
     _add(context.instance, job, (key_of(path) for _, path in [*proven, *failed]))
     for key, copy in made_by(job).items():
         for path, row in ((path, row) for (name, path), row in proven.items() if name == copy):
-            version = {"dagster/data_version": row.sha256}
+            version = {"dagster/data_version": row.content}
             context.log_event(AssetMaterialization(key, partition=key_of(path), metadata=_metadata(row), tags=version))
         for path in sorted(path for name, path in failed if name == copy):
             plan_again(context, key, key_of(path), context.run.run_id)
@@ -68,8 +68,8 @@ def materialize_files(context: AssetExecutionContext, job: Job, done: DayResult)
 
 def _metadata(row: FileRow) -> dict[str, Any]:
     where = link(row.link or row.destination)
-    told = {"sha256": row.sha256, "verification": row.verification, "done": row.done, "destination": where}
-    return {"files": 1, "bytes": row.size, **told}
+    told = {"verification": row.verification, "done": row.done, "destination": where}
+    return {"files": 1, "bytes": row.size, **({"sha256": row.sha256} if row.sha256 else {}), **told}
 
 
 def _relative(base: str, path: str) -> str:

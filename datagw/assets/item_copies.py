@@ -94,7 +94,7 @@ def _materialize(
                 continue
             receipt = receipts.get((copy.copy, row.source))
             version = {"version": receipt.version} if receipt is not None else {}
-            tags = {"dagster/data_version": row.sha256}
+            tags = {"dagster/data_version": row.content}
             if row.source not in seen:
                 seen.add(row.source)
                 key = item_source_key(job.name, parts[row.source])
@@ -104,5 +104,5 @@ def _materialize(
 
 
 def _metadata(row: FileRow) -> dict[str, Any]:
-    told = {"sha256": row.sha256, "verification": row.verification, "done": row.done}
+    told = {**({"sha256": row.sha256} if row.sha256 else {}), "verification": row.verification, "done": row.done}
     return {"files": 1, "bytes": row.size, **told, "destination": link(row.link or row.destination)}

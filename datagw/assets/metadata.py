@@ -33,7 +33,8 @@ _FAILURES = TableSchema(columns=[TableColumn(name) for name in ("day", "copy", "
 def of_copy(result: CopyResult) -> dict[str, Any]:
     """The metadata of one copy of one day; the numbers keep their names, so that Dagster plots them over time.
 
-    `sha256` is that of the file where the job has one file and no days, else that of the manifest.
+    `sha256` is that of the file where the job has one file and no days, else that of the manifest; it is left out where
+    that of a file is not known.
     """
     found: dict[str, Any] = {
         "files": result.files,
@@ -45,7 +46,7 @@ def of_copy(result: CopyResult) -> dict[str, Any]:
         "adopted": result.adopted,
         "skipped": result.skipped,
     }
-    if result.manifest is not None:
+    if result.manifest is not None and all(row.sha256 for row in result.rows):
         found["sha256"] = result.manifest
     if result.verification is not None:
         found["verification"] = result.verification

@@ -182,7 +182,7 @@ def _receipt(receipt: Receipt) -> dict[str, Any]:
         "destination": receipt.destination,
         "version": receipt.version,
         "size": receipt.size,
-        "sha256": receipt.sha256,
+        "sha256": receipt.sha256 or None,
         "verification": receipt.verification,
         "durable": receipt.durable,
         "copy_size": receipt.copy_size,

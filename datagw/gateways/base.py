@@ -2,7 +2,7 @@
 
 Callers use the verbs (`ls` `stat` `get` `put` `rm` `rename` `check`, and their `…_many`), which are final. A driver
 writes the hooks (`_session` `_ls` `_stat` `_read` `_write` `_rm` `_mkdir` `_rmdir` `_translate`) and those of the
-optional ones that its protocol knows (`_rename` `_hash` `_sync`, and batches of its own where it can pipeline). A place
+optional ones that its protocol knows (`_rename` `_hash` `_sync` `_copy`, and batches where it can pipeline). A place
 that knows no rename publishes in one request: its driver writes `_publish` in the place of `_write` and `_rename`.
 A hook gets paths relative to the root, already safe; `full` makes the native one.
 """
@@ -23,6 +23,7 @@ from datagw.errors import ConfigError, DatagwError, Denied, GatewayError, NotFou
 from datagw.files import RemoteFile, StagedFile, join, parent, part_name, safe_path
 from datagw.gateways.front import getting, proving, publishing, sending
 from datagw.gateways.front.at import At
+from datagw.gateways.front.copying import Copying
 from datagw.gateways.front.hooks import Hooks
 from datagw.gateways.front.limits import Limiter
 from datagw.gateways.front.live import Live, Session
@@ -34,7 +35,7 @@ from datagw.gateways.front.timetables import Pace
 T = TypeVar("T")
 
 
-class Gateway(Settings, Hooks):
+class Gateway(Settings, Copying):
     """A named place and the protocol to reach it. Made from keyword arguments; connects when first used."""
 
     type: ClassVar[str]

@@ -13,15 +13,19 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from typing_extensions import override
 
 from datagw.errors import GatewayError
+from datagw.files import RemoteFile
 from datagw.gateways.aws import refusals
 from datagw.gateways.aws.account import Account
 from datagw.gateways.aws.bucket import Bucket
-from datagw.gateways.objects.keys import prefix_of
+from datagw.gateways.base import Gateway
+from datagw.gateways.objects.keys import key_of, prefix_of
 from datagw.gateways.objects.place import Objects
+from datagw.gateways.objects.store import Origin
 from datagw.gateways.secrets import GivenSecret, Secret, TextOrSecret
 
 _BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{2,254}")
-_OWN = ("root", "connections")
+_ACCOUNT = ("endpoint_url", "region", "profile", "role_arn", "access_key_id", "secret_access_key", "session_token")
+"""What is alike of two gateways on one store, with one account."""
 
 
 class S3(Objects):
@@ -152,6 +156,16 @@ class S3(Objects):
             bucket.close()
             raise
         return bucket
+
+    @override
+    def _copies_from(self, source: Gateway) -> bool:
+        if self.anonymous or not isinstance(source, S3) or source.anonymous:
+            return False
+        return all(getattr(self, name) == getattr(source, name) for name in _ACCOUNT)
+
+    @override
+    def _origin(self, file: RemoteFile) -> Origin:
+        return Origin(self.bucket, key_of(self.root, file.path), file.size, file.etag, file.path, self.name)
 
     @override
     def _translate(self, error: BaseException) -> GatewayError | None:

@@ -84,12 +84,15 @@ class Receipts(Store):
         """
         c = receipts.c
         newest = select(c.id, *(c[name] for name in _NAMES)).where(c.job == job).order_by(c.id.desc())
-        before = select(c.sha256).where(_SAME, c.id < bindparam("b_id")).order_by(c.id.desc()).limit(1)
+        before = (
+            select(c.sha256, c.content_version).where(_SAME, c.id < bindparam("b_id")).order_by(c.id.desc()).limit(1)
+        )
         with self.reading() as connection:
             for row in connection.execute(newest.execution_options(yield_per=100)):
                 values = {**_key(dict(zip(_NAMES, row[1:], strict=True))), "b_id": row.id}
-                known = connection.execute(before, values).scalar_one_or_none()
-                if known != row.sha256 or row.verification == "accepted":
+                known = connection.execute(before, values).one_or_none()
+                same = known is not None and (known.sha256 or known.content_version) == _receipt(row).content
+                if not same or row.verification == "accepted":
                     return row.id
         return None
 

@@ -50,6 +50,8 @@ class DayRow:
 class Receipt:
     """The proof of one published file: what, from where, to where, how surely, and what the copy looked like then.
 
+    `sha256` is `""` where nobody has computed it: of a copy that a place made by itself, and knows to be equal by
+    another hash; `content` tells one content from another all the same.
     `place` tells which place that was, by host and folder, so that a gateway that has moved is not taken for it.
     `durable` says that the copy is on stable storage; `copy_mtime` is in ns since the epoch; `gap` tells that the
     final name was empty for a moment while the file was replaced.
@@ -74,6 +76,11 @@ class Receipt:
     at: datetime
     run: str
     gap: bool = False
+
+    @property
+    def content(self) -> str:
+        """What tells its content from another: the SHA-256, else the version of its source."""
+        return self.sha256 or self.content_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,12 @@ class Intent:
 
         `sha256` is then what is known of it before.
         """
-        return self.part.endswith(".request")
+        return self.part.endswith((".request", ".copy"))
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether that request is for a copy which the place makes by itself."""
+        return self.part.endswith(".copy")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ _LONGEST = 63  # bytes of a name in PostgreSQL
 
 _VIEW = """
 CREATE VIEW {view} AS
-SELECT day, 'published' AS what, copy, source, destination, size, sha256, verification,
-       CAST(NULL AS text) AS error, at, run
+SELECT day, 'published' AS what, copy, source, destination, size, NULLIF(sha256, '') AS sha256,
+       verification, CAST(NULL AS text) AS error, at, run
 FROM {schema}receipts WHERE job = '{job}'
 UNION ALL
 SELECT day, 'failed', copy, file, CAST(NULL AS text), CAST(NULL AS bigint), CAST(NULL AS text), CAST(NULL AS text),

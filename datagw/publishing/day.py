@@ -16,6 +16,7 @@ from datagw.gateways.front.streaming import Streams
 from datagw.ledger import MarkerRow, Receipt
 from datagw.publishing.books import Books
 from datagw.publishing.copying import local_hashes
+from datagw.publishing.copying_within import CopyWithin, kind_of_work
 from datagw.publishing.freeing import Freeing, remove_empty_folders
 from datagw.publishing.looking import in_place, look_at_copy, look_at_source, remember
 from datagw.publishing.markers import copy_marker, is_orphaned, marker_row, remove_marker, set_marker, source_marker
@@ -25,7 +26,6 @@ from datagw.publishing.pinning import only_planned
 from datagw.publishing.planning import CopySight, Remembered, SourceSight, make_plan
 from datagw.publishing.plans import Action, DayPlan
 from datagw.publishing.recovery import recover, remove_unclaimed_parts
-from datagw.publishing.requesting import kind_of_work
 from datagw.publishing.results import DayResult
 from datagw.publishing.settling import settled_only
 from datagw.publishing.sighting import sights
@@ -91,7 +91,7 @@ class DayWork(Books):
             if name == copy.name and receipt.place == found.place
         }
         gateway = self.gateways[copy.gateway]
-        self.works[copy.name] = kind_of_work(gateway)(
+        self.works[copy.name] = kind_of_work(gateway, self.source)(
             self.world, self.job, self.day, copy, gateway, self.lease, found, mine, sync=self.job.frees
         )
 
@@ -118,7 +118,8 @@ class DayWork(Books):
     # ---- doing
 
     def _apply(self, plan: DayPlan, sight: SourceSight) -> None:
-        hashes = self._hashes([action.source for action in plan.of("adopt")])
+        within = {name for name, work in self.works.items() if isinstance(work, CopyWithin)}
+        hashes = self._hashes([action.source for action in plan.of("adopt") if action.copy not in within])
         sends: dict[str, list[Action]] = {}
         for name, work in list(self.works.items()):
             work.done.update({action.source.path: "skipped" for action in plan.of("skip", name)})
@@ -144,6 +145,7 @@ class DayWork(Books):
             self.world.progress.plan(label, len(sends[name]), size if self.job.watches else 0)
         if any(sends[name] for name in self.works):
             self._set_markers(sends)
+            self._copy_within(sends)
             self._send(sends)
 
     def _claimed_later(self, name: str, sight: SourceSight) -> set[str]:
@@ -223,6 +225,15 @@ class DayWork(Books):
         if standing:
             self._say("markers set: %s", ", ".join(standing))
 
+    def _copy_within(self, sends: dict[str, list[Action]]) -> None:
+        """What a place copies by itself; nothing of that is left to be sent."""
+        for name, work in list(self.works.items()):
+            if isinstance(work, CopyWithin) and (mine := sends.get(name)):
+                sends[name] = []
+                with self._surviving(name):
+                    work.copy_all(mine)
+                    self._say("%s: copied by the place itself: %s", name, _files(work.sent_files))
+
     def _send(self, sends: Mapping[str, Sequence[Action]]) -> None:
         wanted = {a.source.path: a.source for name in self.works for a in sends[name]}
         total, done, told = len(wanted), 0, time.monotonic()
@@ -270,7 +281,7 @@ class DayWork(Books):
         self.late |= {action.source.path: f"{action.source.path}: {action.reason}" for action in self._told(plan)}
         if plan.due:
             self._look_again(sight)
-        if not sight.there and plan.due:
+        if not sight.there and plan.due and self.source.keeps_folders:
             self.late[""] = "its folder is gone before all of it was on record; nothing is taken for empty"
         standing = self.world.ledger.markers_on(self.job.name, self.day) if self._clean else []
         if self._clean:

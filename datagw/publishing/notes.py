@@ -9,6 +9,7 @@ from datetime import date
 from functools import partial
 
 from datagw.gateways.base import Upload
+from datagw.gateways.front.duplicates import Memo
 from datagw.ledger import Ledger
 
 
@@ -24,6 +25,10 @@ class Notes:
     def with_note(self, upload: Upload) -> Upload:
         """The upload with its note, and the means to keep another."""
         return replace(upload, note=self._notes.get(upload.part), keep=partial(self._keep, upload.part))
+
+    def memo(self, part: str) -> Memo:
+        """The same for a copy that the place makes by itself."""
+        return Memo(self._notes.get(part), partial(self._keep, part))
 
     def forget(self, parts: Collection[str]) -> None:
         """Forgets the notes of these parts, which are done."""

@@ -37,12 +37,17 @@ def copy_result(work: CopyWork, *, late: bool) -> CopyResult:
         adopted=work.adopted,
         skipped=work.skipped,
         seconds=round(work.seconds, 3),
-        manifest=receipts[0].sha256 if pattern.exact and receipts else manifest(receipts, pattern.on(work.day).base),
+        manifest=_of_the_one(work, receipts) or manifest(receipts, pattern.on(work.day).base),
         verification=weakest(receipt.verification for receipt in receipts),
         link=_link(work, receipts),
         rows=tuple(_row(receipt, work) for receipt in receipts[: rows_of(work.job)]),
         failures=tuple(work.failures),
     )
+
+
+def _of_the_one(work: CopyWork, receipts: Sequence[Receipt]) -> str | None:
+    """The SHA-256 of the file, where the job has one and no more, and it is known."""
+    return (receipts[0].sha256 or None) if work.job.source.pattern.exact and receipts else None
 
 
 def _link(work: CopyWork, receipts: Sequence[Receipt]) -> str:
@@ -98,12 +103,13 @@ def day_row(world: World, job: Job, day: date | None, result: CopyResult, state:
 def manifest(receipts: Sequence[Receipt], base: str) -> str:
     """SHA-256 over a line `sha256  path` for each file in the order of names; equal for all copies of a day.
 
-    Paths are those of the source, relative to `base`, the day's folder.
+    Paths are those of the source, relative to `base`, the day's folder. In the place of a SHA-256 that nobody knows,
+    because the place made the copy by itself, stands the version of the source.
     """
     digest = hashlib.sha256()
     for receipt in sorted(receipts, key=lambda receipt: receipt.source):
         path = receipt.source.removeprefix(f"{base}/")
-        digest.update(f"{receipt.sha256}  {path}\n".encode("utf-8", "surrogateescape"))
+        digest.update(f"{receipt.content}  {path}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 
@@ -120,4 +126,4 @@ def worst(states: Sequence[str]) -> str:
 def _row(receipt: Receipt, work: CopyWork) -> FileRow:
     done = work.done.get(receipt.source, "freed")
     told = (receipt.source, receipt.destination, receipt.size, receipt.sha256, receipt.verification, done)
-    return FileRow(*told, link=work.gateway.link(receipt.destination))
+    return FileRow(*told, link=work.gateway.link(receipt.destination), content=receipt.content)

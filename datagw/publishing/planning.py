@@ -72,8 +72,13 @@ class CopySight:
     shows: bool = True
 
     def is_source(self, source: SourceSight, claim: RemoteFile) -> bool:
-        """Whether the copy of a file would be that very file, as far as names tell."""
-        return self.place == source.place and self.destinations.get(claim.path) == claim.path
+        """Whether the copy of a file would be that very file, as far as names tell, through whatever root."""
+        destination = self.destinations.get(claim.path)
+        return destination is not None and _at(self.place, destination) == _at(source.place, claim.path)
+
+
+def _at(place: str, path: str) -> str:
+    return f"{place.rstrip('/')}/{path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,8 +122,11 @@ def recover_parts(world: World, lease: Lease, gateway: Gateway, intents: Sequenc
 
 
 def _recover_requests(world: World, lease: Lease, gateway: Gateway, intents: Sequence[Intent]) -> None:
-    """What nobody knows the hash of, the plan compares with its source. Where nothing is shown, it is sent again."""
-    known = [intent for intent in intents if intent.sha256 is not None] if gateway.shows else []
+    """What nobody knows the hash of, the plan compares with its source. Where nothing is shown, it is sent again.
+
+    A copy that the place made by itself is known by the ETag of its source.
+    """
+    known = [intent for intent in intents if intent.sha256 is not None or intent.is_copy] if gateway.shows else []
     published: list[tuple[Intent, RemoteFile]] = []
     for intent, final in zip(known, gateway.stat_many([intent.destination for intent in known]), strict=True):
         if isinstance(final, RemoteFile) and final.kind == "file" and final.size == intent.size:
@@ -138,7 +141,13 @@ def _receipts_for(
     world: World, lease: Lease, gateway: Gateway, found: Sequence[tuple[Intent, RemoteFile]], forget: list[Intent]
 ) -> None:
     """Receipts for those intents whose file stands there as it was meant to; all are forgotten, and so is `forget`."""
-    receipts: list[Receipt] = []
+    receipts = [
+        _receipt(world, intent, final, "hash", gateway.place)
+        for intent, final in found
+        if intent.is_copy and final.etag is not None and intent.content_version == f"etag:{final.etag}"
+    ]
+    forget = [*forget, *(intent for intent, _ in found if intent.is_copy)]
+    found = [(intent, final) for intent, final in found if not intent.is_copy]
     for (intent, final), hashed in zip(found, gateway.hashes([final for _, final in found]), strict=True):
         if not isinstance(hashed, GatewayError) and hashed[0] == intent.sha256:
             receipts.append(_receipt(world, intent, final, hashed[1], gateway.place))

@@ -13,7 +13,8 @@ state_of_day = Literal["published", "empty", "missing", "failed", "unfinished", 
 class FileRow:
     """One published file, for tables: paths on the gateways, size in bytes, what was done (`sent`, `adopted`…).
 
-    `link` is where a person finds it.
+    `link` is where a person finds it; `sha256` is `""` where nobody has computed it (see `Receipt`), `content` tells
+    one content from another all the same.
     """
 
     source: str
@@ -23,6 +24,7 @@ class FileRow:
     verification: str
     done: str
     link: str = ""
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)

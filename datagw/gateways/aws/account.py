@@ -87,8 +87,11 @@ class Account:
         fetcher = AssumeRoleCredentialFetcher(client, source, self.role_arn, extra_args={"RoleSessionName": "datagw"})
         session._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
 
-    def client(self, session: Any, region: str | None = None) -> Any:
-        """botocore's client: it never tries again by itself, and computes no checksums that nobody asked for."""
+    def client(self, session: Any, region: str | None = None, *, patience: float = 0.0) -> Any:
+        """botocore's client: it never tries again by itself, and computes no checksums that nobody asked for.
+
+        `patience` is how many seconds it waits for an answer, where that is more than `timeout`.
+        """
         from botocore import UNSIGNED
         from botocore.config import Config
 
@@ -99,7 +102,7 @@ class Account:
         config = Config(
             signature_version=UNSIGNED if self.anonymous else "s3v4",
             connect_timeout=self.timeout,
-            read_timeout=self.timeout,
+            read_timeout=max(self.timeout, patience),
             max_pool_connections=self.connections + 4,
             tcp_keepalive=True,
             retries={"total_max_attempts": 1},

@@ -18,9 +18,11 @@ from datagw.errors import Changed, Denied, Rejected, Unavailable, Unsupported
 from datagw.gateways.aws import refusals
 from datagw.gateways.aws.account import Account
 from datagw.gateways.aws.body import Body
+from datagw.gateways.aws.copies import Copy, compare
 from datagw.gateways.aws.parts import InParts
+from datagw.gateways.front.duplicates import Known, Memo
 from datagw.gateways.front.reading import Block, Reading
-from datagw.gateways.objects.store import SECOND, Facts, Found, Put, nanoseconds
+from datagw.gateways.objects.store import SECOND, Copied, Facts, Found, Origin, Put, nanoseconds
 from datagw.gateways.objects.threads import Threads
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ T = TypeVar("T")
 
 _BLOCK = 1 << 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]|/\Z")
+_PATIENCE = 900.0  # seconds
 _LARGE_AT_ONCE = 2  # objects of more than `small` bytes that are held in memory
 
 
@@ -56,16 +59,20 @@ class Bucket:
         self.stop = threading.Event()
         self._session = account.session()
         self.client = account.client(self._session)
+        self._patient: Any = None
         self._store: S3Store | None = None
         self._large = threading.Semaphore(_LARGE_AT_ONCE)
         self._lock = threading.Lock()
         self._conditional = True
+        self.extras = True  # whether the store takes what not every one knows: a checksum, a condition on a copy
 
     def close(self) -> None:
         """Ends what is under way, threads and connections."""
         self.stop.set()
         self.threads.close()
         self.client.close()
+        if self._patient is not None:
+            self._patient.close()
 
     # ---- the account
 
@@ -101,6 +108,14 @@ class Bucket:
             if self._store is None:
                 self._store = self.account.store(self._session, self.client, self.written)
             return self._store
+
+    @property
+    def patient(self) -> Any:
+        """A client for what takes the store its time: it says nothing before a copy is made."""
+        with self._lock:
+            if self._patient is None:
+                self._patient = self.account.client(self._session, self.client.meta.region_name, patience=_PATIENCE)
+            return self._patient
 
     # ---- looking
 
@@ -241,6 +256,12 @@ class Bucket:
             self._refuse_what_stands(key)
         with self._large:
             return InParts(self, key, facts).put(reading)
+
+    def copy(self, origin: Origin, key: str, facts: Facts, memo: Memo) -> Copied:
+        return Copy(self, origin, key, facts, memo).make()
+
+    def compare(self, origin: Origin, key: str, etag: str | None) -> Known:
+        return compare(self, origin, key, etag)
 
     def given(self, facts: Facts) -> dict[str, Any]:
         """What an object is made with, by botocore's names."""

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from datagw.errors import GatewayError, Unavailable, Unsupported
 from datagw.files import RemoteFile
+from datagw.gateways.front.duplicates import Duplicate, Duplicated, Known
 from datagw.gateways.front.live import Session
 from datagw.gateways.front.reading import Published, Reading, Rename
+
+if TYPE_CHECKING:
+    from datagw.gateways.base import Gateway
 
 
 def seen_again(known: dict[str, str], path: str, version: str) -> bool:
@@ -95,6 +99,24 @@ class Hooks:
         """
         raise self._cannot("publish in one request")
 
+    def _copies_from(self, source: Gateway) -> bool:
+        """Whether `source`, of the same type, is the same store for the same account; never by its name alone."""
+        return False
+
+    def _copy(self, session: Any, source: Gateway, wish: Duplicate) -> Duplicated:
+        """Has the place itself copy a file of `source` to `wish.final`, all of it or nothing.
+
+        Changed where it is another version by now. Where `wish.replace` is False and something else stands there:
+        Rejected. A large copy that can be gone on with has that remembered in `wish.memo`.
+        """
+        raise self._cannot("copy by itself")
+
+    def _compare_many(
+        self, session: Any, source: Gateway, pairs: Sequence[tuple[RemoteFile, RemoteFile]]
+    ) -> Iterator[Known | GatewayError]:
+        """What the place can tell, without a download, of pairs of a file of `source` and one of this gateway."""
+        return iter([Known()] * len(pairs))
+
     def _finish(self, session: Any, paths: Sequence[str], day: date | None) -> None:
         """Completes files that stand there as they were sent, by a run that may have died before all was said of them.
 
@@ -148,6 +170,17 @@ class Hooks:
             except GatewayError as error:
                 found = error
             yield reading, found
+
+    def _copy_many(self, session: Any, source: Gateway, wishes: Iterable[Duplicate]) -> Iterator[Duplicated]:
+        for wish in wishes:
+            try:
+                with self.speaking(wish.final):
+                    done = self._copy(session, source, wish)
+            except Unavailable:
+                raise
+            except GatewayError as error:
+                done = Duplicated(wish, error=error)
+            yield done
 
     def _stat_many(self, session: Any, paths: Sequence[str]) -> Iterator[RemoteFile | GatewayError]:
         for path in paths:

@@ -15,9 +15,10 @@ from typing_extensions import override
 from datagw.errors import GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, join
 from datagw.gateways.base import Gateway, Reading
+from datagw.gateways.front.duplicates import Duplicate, Duplicated, Known
 from datagw.gateways.front.reading import Published
 from datagw.gateways.objects.keys import is_a_name, key_of, name_below, prefix_of
-from datagw.gateways.objects.store import SECOND, Facts, Found, Store, seconds
+from datagw.gateways.objects.store import SECOND, Facts, Found, Origin, Store, seconds
 
 _JUST = 5.0  # seconds for which a whole content that was read counts as a look
 
@@ -195,18 +196,71 @@ class Objects(Gateway):
 
     def _put(self, session: Store, reading: Reading) -> Published:
         key = key_of(self.root, reading.final)
-        mtime = reading.mtime_ns
-        facts = Facts(
-            content_type(reading.final),
-            self.metadata if mtime is None else {**self.metadata, "mtime": seconds(mtime)},
-            reading.replace,
-        )
+        facts = self._facts(reading.final, reading.mtime_ns, reading.replace)
         with contextlib.closing(reading):  # at once: others may wait for the line to where it is read
             if reading.size > session.part:
                 put = session.put_in_parts(key, reading, facts)
             else:
                 put = session.put(key, reading, facts)
-        return Published(RemoteFile(reading.final, reading.size, mtime, etag=put.etag), put.proof)
+        return Published(RemoteFile(reading.final, reading.size, reading.mtime_ns, etag=put.etag), put.proof)
+
+    def _facts(self, path: str, mtime_ns: int | None, replace: bool) -> Facts:
+        dated = self.metadata if mtime_ns is None else {**self.metadata, "mtime": seconds(mtime_ns)}
+        return Facts(content_type(path), dated, replace)
+
+    # ---- copies by the store itself
+
+    def _origin(self, file: RemoteFile) -> Origin:
+        """The object of one of our files, as another gateway on the same store finds it."""
+        raise NotImplementedError
+
+    @override
+    def _copy_many(self, session: Store, source: Gateway, wishes: Iterable[Duplicate]) -> Iterator[Duplicated]:
+        """As for what is published: after an outage what is under way is waited for, and no more."""
+        outage: Unavailable | None = None
+
+        def coming() -> Iterator[Duplicate]:
+            for wish in wishes:
+                yield wish
+                if outage is not None:
+                    return
+
+        for wish, future in session.threads.as_done(coming(), lambda wish: self._duplicate(session, source, wish)):
+            try:
+                with self.speaking(wish.final):
+                    done = future.result()
+            except Unavailable as error:
+                outage = outage or error
+                continue
+            except GatewayError as error:
+                done = Duplicated(wish, error=error)
+            yield done
+        if outage is not None:
+            raise outage
+
+    def _duplicate(self, session: Store, source: Gateway, wish: Duplicate) -> Duplicated:
+        origin = _objects(source)._origin(wish.file)
+        facts = self._facts(wish.final, wish.file.mtime_ns, wish.replace)
+        made = session.copy(origin, key_of(self.root, wish.final), facts, wish.memo)
+        return Duplicated(wish, RemoteFile(wish.final, wish.file.size, made.mtime_ns, etag=made.etag), made.known)
+
+    @override
+    def _compare_many(
+        self, session: Store, source: Gateway, pairs: Sequence[tuple[RemoteFile, RemoteFile]]
+    ) -> Iterator[Known | GatewayError]:
+        def compare(pair: tuple[RemoteFile, RemoteFile]) -> Known:
+            theirs, ours = pair
+            return session.compare(_objects(source)._origin(theirs), key_of(self.root, ours.path), ours.etag)
+
+        for pair, future in session.threads.in_order(pairs, compare):
+            try:
+                with self.speaking(pair[1].path):
+                    found: Known | GatewayError = future.result()
+            except Unavailable:
+                raise
+            except GatewayError as error:
+                found = error
+            yield found
 
     @override
     def _rm_many(self, session: Store, paths: Iterable[str]) -> Iterator[GatewayError | None]:
@@ -229,6 +283,13 @@ class Objects(Gateway):
         """Nothing is to be done: a folder is there as long as a key begins so."""
         if session.any_below(prefix_of(self.root, folder)):
             raise Rejected("the folder is not empty", path=folder)
+
+
+def _objects(gateway: Gateway) -> Objects:
+    """A gateway that is known to be one of objects."""
+    if not isinstance(gateway, Objects):
+        raise TypeError(f"a gateway of type {gateway.type} holds no objects")
+    return gateway
 
 
 @cache

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol
 
+from datagw.gateways.front.duplicates import Known, Memo
 from datagw.gateways.front.reading import Reading
 from datagw.gateways.objects.threads import Threads
 
@@ -42,6 +43,27 @@ class Put:
 
     etag: str | None
     proof: Literal["hash"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """An object of the store, as it was claimed: in any bucket. `path` and `gateway` are for errors."""
+
+    bucket: str
+    key: str
+    size: int
+    etag: str | None
+    path: str
+    gateway: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What the store said to a copy that it made, and what it knows of it."""
+
+    etag: str | None
+    mtime_ns: int | None
+    known: Known
 
 
 class Store(Protocol):
@@ -82,6 +104,14 @@ class Store(Protocol):
 
     def put_in_parts(self, key: str, reading: Reading, facts: Facts) -> Put:
         """A large object, seen when its last part is there; a later run goes on with it."""
+        ...
+
+    def copy(self, origin: Origin, key: str, facts: Facts, memo: Memo) -> Copied:
+        """An object copied by the store; its own metadata go with it. Changed where it has another etag."""
+        ...
+
+    def compare(self, origin: Origin, key: str, etag: str | None) -> Known:
+        """What the store knows of the content of two objects, without telling it; Changed as for `copy`."""
         ...
 
     def remove(self, key: str) -> None:

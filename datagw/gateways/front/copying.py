@@ -1,0 +1,88 @@
+"""Copies within a place: made and compared by the place itself, so that nobody downloads anything."""
+
+# A room of the front: it asks the hooks, as base.py does.
+# pyright: reportPrivateUsage=false
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, cast, final
+
+from datagw.errors import GatewayError, Unavailable
+from datagw.files import RemoteFile, parent
+from datagw.gateways.front.duplicates import Duplicate, Duplicated, Known
+from datagw.gateways.front.hooks import Hooks
+from datagw.gateways.front.retries import wait
+
+if TYPE_CHECKING:
+    from datagw.gateways.base import Gateway
+
+
+class Copying(Hooks):
+    """The verbs of a gateway for copies within its place."""
+
+    @final
+    def copies_from(self, source: Gateway) -> bool:
+        """Whether this place takes files of `source` without anybody downloading them: one store, and one account."""
+        gateway = cast("Gateway", self)
+        return gateway.can("copy") and type(source) is type(gateway) and self._copies_from(source)
+
+    @final
+    def copy_within(self, source: Gateway, wishes: Sequence[Duplicate]) -> Iterator[Duplicated]:
+        """Copies of files of `source`, each whole or not at all; as each is done or has failed, in any order.
+
+        A file that is no longer the one that is claimed is not copied: Changed.
+        """
+        return _copy(cast("Gateway", self), source, wishes)
+
+    @final
+    def compare_within(
+        self, source: Gateway, pairs: Sequence[tuple[RemoteFile, RemoteFile]]
+    ) -> list[Known | GatewayError]:
+        """What the place itself knows of pairs of a file of `source` and one of ours: equal where there is a `proof`.
+
+        Without one they may be equal all the same; an error takes its pair's place.
+        """
+        gateway = cast("Gateway", self)
+        return gateway.attempt(None, lambda session: list(self._compare_many(session, source, pairs)))
+
+
+def _copy(gateway: Gateway, source: Gateway, wishes: Sequence[Duplicate]) -> Iterator[Duplicated]:
+    """An outage is tried again, with what is left."""
+    live = gateway.live
+    todo: dict[str, Duplicate] = {}
+    makes_folders = gateway.can("mkdir")
+    for wish in wishes:
+        try:
+            if makes_folders:
+                gateway.mkdir(parent(wish.final))
+        except GatewayError as error:
+            yield Duplicated(wish, error=error)
+        else:
+            todo[wish.final] = wish
+    pauses = live.retries.pauses()
+    while todo:
+        done_before = len(todo)
+        try:
+            with gateway.speaking(None):
+                for done in gateway._copy_many(gateway.session(), source, _coming(gateway, list(todo.values()))):
+                    del todo[done.wish.final]
+                    if done.error is not None:
+                        gateway.placed(done.error, done.wish.final)
+                    yield done
+        except Unavailable as error:
+            gateway.close()
+            if len(todo) < done_before:
+                pauses = live.retries.pauses()
+            pause = next(pauses, None)
+            if pause is None:
+                yield from [Duplicated(wish, error=error) for wish in todo.values()]
+                return
+            pause = live.retries.heeding(pause, error.retry_after)
+            gateway.tell_retry(error, pause)
+            wait(pause, live.fence)
+
+
+def _coming(gateway: Gateway, wishes: Sequence[Duplicate]) -> Iterator[Duplicate]:
+    for wish in wishes:
+        gateway.live.fence()
+        yield wish

@@ -1,0 +1,195 @@
+"""One copy of one day that the place makes by itself, for the source stands there as well: nothing is downloaded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from typing_extensions import override
+
+from datagw.errors import GatewayError, Unavailable
+from datagw.files import RemoteFile, part_name
+from datagw.gateways.base import Gateway
+from datagw.gateways.front.duplicates import Duplicate, Duplicated
+from datagw.ledger import Intent, Receipt
+from datagw.publishing import requesting
+from datagw.publishing.copying import ROUNDS, CopyWork
+from datagw.publishing.notes import Notes
+from datagw.publishing.plans import Action
+
+_BATCH = 1000  # files whose intents are written at once
+_AT_ONCE = 100  # copies that may wait for their receipts, where another run would find them
+_SECONDS = 1.0  # for which they may
+
+Proven = tuple[str, str]  # SHA-256, `""` where nobody has computed it; and how it is known to be equal
+
+
+@dataclass
+class CopyWithin(CopyWork):
+    """The work on one (day, copy) where the place copies by itself.
+
+    A crash between the copy and its receipt leaves a file without one: the next run has the place compare the two, and
+    adopts it.
+    """
+
+    source: Gateway | None = None
+
+    @property
+    def _from(self) -> Gateway:
+        if self.source is None:
+            raise ValueError("a copy within a place has a source")
+        return self.source
+
+    @override
+    def part(self, action: Action) -> str:
+        return part_name(self._told_apart(action), action.destination, "copy")
+
+    # ---- adopting
+
+    @override
+    def adopt(self, actions: Sequence[Action], hashes: dict[str, str]) -> list[Action]:
+        """As for other copies, but what is equal the place says; what it cannot tell is copied anew, if it may be.
+
+        `hashes` are not asked for: they would take a download.
+        """
+        gone = [action for action in actions if action.destination not in self.sight.entries]
+        there = [action for action in actions if action.destination in self.sight.entries]
+        again = [replace(action, kind="send", reason="taken away since, and changed") for action in gone]
+        entries = {action.source.path: self.sight.entries[action.destination] for action in there}
+        receipts: list[Receipt] = []
+        doubtful: list[tuple[Action, Action]] = []
+        pairs = [(action.source, entries[action.source.path]) for action in there]
+        for action, known in zip(there, self.gateway.compare_within(self._from, pairs), strict=True):
+            entry = entries[action.source.path]
+            if isinstance(known, GatewayError):
+                self._not_sent(action.source.path, known)
+            elif known.proof is not None:
+                receipts.append(self._receipt(action.source, action.destination, known.sha256, known.proof, entry))
+            elif (other := self._replaceable(action, entry)).kind == "send":
+                again.append(other)
+            else:
+                doubtful.append((action, other))
+        if self.dead is not None:
+            raise self.dead
+        compared = self._read_both([(action.source, entries[action.source.path]) for action, _ in doubtful])
+        for (action, other), found in zip(doubtful, compared, strict=True):
+            entry = entries[action.source.path]
+            if isinstance(found, GatewayError):
+                self._not_sent(action.source.path, found)
+            elif found is None:
+                again.append(other)
+            else:
+                receipts.append(self._receipt(action.source, action.destination, *found, entry))
+        if receipts:
+            self.gateway.finish([receipt.destination for receipt in receipts], self.day)
+            self.world.ledger.write_receipts(self.lease, receipts)
+        for receipt in receipts:
+            self._keep(receipt, "adopted")
+        self.adopted += len(receipts)
+        return again
+
+    def _read_both(self, pairs: Sequence[tuple[RemoteFile, RemoteFile]]) -> Iterator[Proven | GatewayError | None]:
+        """Where the place has nothing to compare by: both are fetched; None where they differ."""
+        theirs = self._from.hashes([one for one, _ in pairs], probe=False)
+        ours = self.gateway.hashes([other for _, other in pairs], probe=False)
+        for one, other in zip(theirs, ours, strict=True):
+            if isinstance(one, GatewayError):
+                yield one
+            elif isinstance(other, GatewayError):
+                yield other
+            else:
+                yield (one[0], other[1]) if one[0] == other[0] else None
+
+    # ---- copying
+
+    def copy_all(self, actions: Sequence[Action]) -> None:
+        """Has the place copy these files, and writes the receipts of what is known to be equal."""
+        begin = time.monotonic()
+        for start in range(0, len(actions), _BATCH):
+            self._copy_batch(actions[start : start + _BATCH])
+            if self.dead is not None:
+                raise self.dead
+        self.seconds += time.monotonic() - begin
+
+    def _copy_batch(self, actions: Sequence[Action]) -> None:
+        notes = Notes(self.world.ledger, self.job.name, self.day, self.copy.name)
+        by_final = {action.destination: action for action in actions}
+        intents = {final: self._intent(action, self.part(action)) for final, action in by_final.items()}
+        self.world.ledger.record_parts(self.lease, list(intents.values()))
+        wishes = [
+            Duplicate(a.source, final, self._may_replace(a), notes.memo(intents[final].part))
+            for final, a in by_final.items()
+        ]
+        for attempt in range(ROUNDS):
+            wishes = self._round(wishes, by_final, intents, last=attempt + 1 == ROUNDS)
+            if not wishes:
+                break
+        notes.forget({intent.part for final, intent in intents.items() if by_final[final].source.path in self.done})
+        self._forget_refused({by_final[final].source.path: intent for final, intent in intents.items()})
+
+    def _round(
+        self, wishes: Sequence[Duplicate], by_final: dict[str, Action], intents: dict[str, Intent], *, last: bool
+    ) -> list[Duplicate]:
+        """Those that stand there and differ, to be copied once more."""
+        taken: list[tuple[Duplicated, Proven]] = []
+        doubtful: list[Duplicated] = []
+        since = time.monotonic()
+        for done in self.gateway.copy_within(self._from, wishes):
+            if done.error is not None:
+                self._not_sent(by_final[done.wish.final].source.path, done.error)
+            elif done.known.proof is None:
+                doubtful.append(done)
+            else:
+                taken.append((done, (done.known.sha256, done.known.proof)))
+            now = time.monotonic()
+            if len(taken) >= _AT_ONCE or now - since > _SECONDS:
+                self._write_down(taken, by_final, intents)
+                taken, since = [], now
+        self._write_down(taken, by_final, intents)
+        again: list[Duplicate] = []
+        equal: list[tuple[Duplicated, Proven]] = []
+        pairs = [(done.wish.file, done.file or done.wish.file.at(done.wish.final)) for done in doubtful]
+        for done, found in zip(doubtful, self._read_both(pairs), strict=True):
+            path = by_final[done.wish.final].source.path
+            if isinstance(found, GatewayError):
+                self._not_sent(path, found)
+            elif found is not None:
+                equal.append((done, found))
+            elif last:
+                differs = Unavailable("what the place has copied differs from its source", path=done.wish.final)
+                self.failed(path, self.gateway.placed(differs))
+            else:
+                again.append(done.wish)
+        self._write_down(equal, by_final, intents)
+        return again
+
+    def _write_down(
+        self,
+        taken: Sequence[tuple[Duplicated, Proven]],
+        by_final: Mapping[str, Action],
+        intents: Mapping[str, Intent],
+    ) -> None:
+        if not taken:
+            return
+        receipts = [
+            self._receipt(by_final[done.wish.final].source, done.wish.final, *proven, done.file)
+            for done, proven in taken
+            if done.file is not None
+        ]
+        self._write_receipts(receipts, [intents[done.wish.final] for done, _ in taken])
+
+    def _forget_refused(self, intents: Mapping[str, Intent]) -> None:
+        """Of these intents, by source, those whose file is sure not to stand there; else the next run has to look."""
+        refused = {failure.source for failure in self.failures if not failure.unanswered} | self.late.keys()
+        over = [intent for path, intent in intents.items() if path in refused]
+        if over:
+            self.world.ledger.forget_intents(self.lease, over)
+
+
+def kind_of_work(gateway: Gateway, source: Gateway) -> Callable[..., CopyWork]:
+    """How copies of a source are made at a place: by the place itself, by parts and renames, or in one request each."""
+    made: Callable[..., Any] = requesting.kind_of_work(gateway)
+    return partial(CopyWithin, source=source) if gateway.copies_from(source) else made
