@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +143,54 @@ def test_a_checksum_that_the_store_repeats_proves_nothing(gateway, store):
 
     store.says = says
     assert published(gateway, SMALL).published.proof is None
+
+
+def in_parts(store: MisbehavingStore, sha256: str | None) -> None:
+    """Lets a store take an upload, and tell this SHA-256 at its end; None: it refuses to hear of one."""
+    algorithm, md5s = "x-amz-checksum-algorithm", dict[str, bytes]()
+
+    def says(asked: Asked) -> Answer | None:
+        if asked.method == "PUT":
+            md5s[asked.query] = hashlib.md5(asked.body).digest()
+        if asked.method != "POST":
+            return None
+        if "uploadId" not in asked.query:
+            if sha256 is None and algorithm in asked.headers:
+                return refusal(501, "NotImplemented")
+            begun = b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+            return Answer(200, begun, () if sha256 is None else ((algorithm, "SHA256"),))
+        etag = hashlib.md5(b"".join(md5s[query] for query in sorted(md5s))).hexdigest()
+        told = f"<ChecksumSHA256>{sha256}</ChecksumSHA256>" if sha256 else ""
+        done = f"<CompleteMultipartUploadResult><ETag>{etag}-{len(md5s)}</ETag>{told}</CompleteMultipartUploadResult>"
+        return Answer(200, done.encode())
+
+    store.says = says
+
+
+def together(*contents: bytes) -> str:
+    """The SHA-256 of an upload of these parts."""
+    joined = hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents))
+    return f"{base64.b64encode(joined.digest()).decode()}-{len(contents)}"
+
+
+@pytest.mark.parametrize(
+    ("told", "header", "proof"),
+    [
+        (together(MIDDLING[:-1], b"!"), "x-amz-checksum-sha256", "hash"),
+        (together(MIDDLING[:-1], b"?"), "x-amz-checksum-sha256", None),
+        ("", "x-amz-checksum-sha256", None),
+        (None, "content-md5", "hash"),
+    ],
+    ids=["theirs", "another one", "none", "refused"],
+)
+def test_parts_are_known_by_the_hash_that_the_store_tells_of_them_together(
+    gateway, store, monkeypatch, told, header, proof
+):
+    monkeypatch.setattr(S3, "part", len(MIDDLING) - 1)
+    in_parts(store, told)
+    sent = published(gateway, MIDDLING)
+    assert (sent.error, sent.published.proof) == (None, proof)
+    assert [header in asked.headers for asked in store.asked if asked.method == "PUT"] == [True, True]
 
 
 def test_amazon_is_sent_a_sha256_and_believed(store, monkeypatch):

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
@@ -14,6 +15,7 @@ from botocore.exceptions import ConnectionClosedError
 from datagw.errors import Changed, Rejected, Unavailable
 from datagw.gateways.aws import parts
 from datagw.gateways.aws.account import Account
+from datagw.gateways.aws.parts import InParts
 from datagw.gateways.base import Sent, Upload
 from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.s3 import S3
@@ -46,12 +48,17 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(S3, "part", 5 * MIB)
 
 
-@pytest.fixture(params=[False, True], ids=["md5", "sha256"])
-def as_amazon(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    """By Amazon's own rules as well: checksums travel with the parts, and ETags need not be MD5."""
-    if request.param:
+def created_plainly(self: InParts) -> dict[str, Any]:
+    return self.client.create_multipart_upload(**self.named, **self.bucket.given(self.facts))
+
+
+@pytest.fixture(params=["sha256", "md5", "amazon"])
+def compared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the store does; by its ETags alone; and by Amazon's own rules, where these need not be MD5."""
+    if request.param == "amazon":
         monkeypatch.setattr(Account, "at_aws", True)
-    return request.param
+    if request.param == "md5":
+        monkeypatch.setattr(InParts, "_created", created_plainly)
 
 
 @pytest.fixture
@@ -97,7 +104,7 @@ def uploads(gateway: S3) -> list[str]:
     return [upload["Key"] for upload in found.get("Uploads", ())]
 
 
-def test_a_large_object_arrives_whole_with_its_time_and_is_known_by_its_hash(gateway, as_amazon):
+def test_a_large_object_arrives_whole_with_its_time_and_is_known_by_its_hash(gateway, compared):
     kept = Kept()
     sent = published(gateway, kept.upload())
     assert (sent.error, sent.published.proof) == (None, "hash")
@@ -111,7 +118,7 @@ def test_a_large_object_arrives_whole_with_its_time_and_is_known_by_its_hash(gat
     assert (kept.note, uploads(gateway)) == (None, [])
 
 
-def test_after_a_cut_only_what_had_not_arrived_is_sent_again(gateway, line, as_amazon):
+def test_after_a_cut_only_what_had_not_arrived_is_sent_again(gateway, line, compared):
     kept = Kept()
     arrived = half_sent(gateway, line, kept)
     assert 10 * MIB <= arrived < len(CONTENT)
@@ -136,7 +143,7 @@ def test_within_a_run_a_cut_is_gone_on_with_too(gateway, line):
     patient.close()
 
 
-def test_a_file_that_changed_is_not_put_behind_the_parts_of_the_old_one(gateway, line, as_amazon):
+def test_a_file_that_changed_is_not_put_behind_the_parts_of_the_old_one(gateway, line, compared):
     kept = Kept()
     half_sent(gateway, line, kept)
     other = bytes(reversed(CONTENT))

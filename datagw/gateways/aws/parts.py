@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from datagw.errors import Changed, Full, NotFound, Rejected, Unavailable
+from datagw.errors import Changed, Full, NotFound, Rejected, Unavailable, Unsupported
 from datagw.gateways.aws import refusals
 from datagw.gateways.aws.body import Body
 from datagw.gateways.front.reading import Block, Reading
@@ -51,7 +51,8 @@ class InParts:
         self.facts = facts
         self.named = {"Bucket": bucket.name, "Key": key}
         self.client = bucket.client
-        self.by_sha256 = bucket.account.at_aws  # where an ETag may be no MD5, and the checksum is computed for sure
+        self.at_aws = bucket.account.at_aws  # where an ETag may be no MD5, and the checksum is computed for sure
+        self.by_sha256 = self.at_aws
         self.id = ""
         self.size = bucket.part
         self.there: dict[int, Part] = {}
@@ -81,18 +82,29 @@ class InParts:
         self.size = max(self.bucket.part, -(-reading.size // _MOST // _BLOCK) * _BLOCK)
         while self.size * _MOST < reading.size:
             self.size += _BLOCK
-        given = self.bucket.given(self.facts)
-        if self.by_sha256:
-            given["ChecksumAlgorithm"] = "SHA256"
-        self.id = self.client.create_multipart_upload(**self.named, **given)["UploadId"]
+        answer = self._created()
+        self.id = answer["UploadId"]
+        self.by_sha256 = self.at_aws or answer.get("ChecksumAlgorithm") == "SHA256"
         self.there = {}
-        reading.keep_note(json.dumps({"upload": self.id, "part": self.size}))
+        by = "sha256" if self.by_sha256 else "md5"
+        reading.keep_note(json.dumps({"upload": self.id, "part": self.size, "by": by}))
+
+    def _created(self) -> dict[str, Any]:
+        """The answer to a new upload, whose parts the store is asked to hash; some refuse what they do not know."""
+        given = self.bucket.given(self.facts)
+        try:
+            return self.client.create_multipart_upload(**self.named, **given, ChecksumAlgorithm="SHA256")
+        except Exception as error:
+            if self.at_aws or not isinstance(refusals.of_client(error), Rejected | Unsupported):
+                raise
+            return self.client.create_multipart_upload(**self.named, **given)
 
     def _goes_on(self, reading: Reading) -> bool:
         """Whether the remembered upload is there, with parts that are those of the file in hand."""
         try:
             note = json.loads(reading.note or "{}")
             self.id, self.size = str(note["upload"]), int(note["part"])
+            self.by_sha256 = note.get("by", "sha256" if self.at_aws else "md5") == "sha256"
         except (ValueError, KeyError, TypeError):
             return False
         try:
@@ -248,7 +260,15 @@ class InParts:
         reading.keep_note(None)
         etag = str(answer.get("ETag", "")).strip('"') or None
         ours = all(part.etag == part.digest for part in parts) and etag == _etag_of([part.etag for part in parts])
-        return Put(etag, "hash" if ours or self.by_sha256 else None)
+        return Put(etag, "hash" if ours or self._has_hashed(answer, parts) else None)
+
+    def _has_hashed(self, answer: dict[str, Any], parts: list[Part]) -> bool:
+        """Whether the store has compared each part's SHA-256: it tells theirs together, which nobody has told it."""
+        if not self.by_sha256 or self.at_aws:
+            return self.by_sha256
+        joined = hashlib.sha256(b"".join(bytes.fromhex(part.digest) for part in parts))
+        told = base64.b64encode(joined.digest()).decode("ascii")
+        return answer.get("ChecksumSHA256") == f"{told}-{len(parts)}"
 
 
 def _md5() -> Any:
