@@ -41,8 +41,9 @@ def plain(content: bytes = b"", *, status: int = 200, headers: Mapping[str, str]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + content
 
 
-def _xml(text: str, status: int = 200) -> bytes:
-    return plain((_XML + text).encode(), status=status, headers={"Content-Type": "application/xml"})
+def _xml(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> bytes:
+    headers = {"Content-Type": "application/xml", **(headers or {})}
+    return plain((_XML + text).encode(), status=status, headers=headers)
 
 
 def refused(status: int, code: str, method: str = "") -> bytes:
@@ -59,17 +60,20 @@ def no_uploads() -> bytes:
     return _xml(f"<ListMultipartUploadsResult {_NAMES}><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>")
 
 
-def begun(key: str, upload: str) -> bytes:
+def begun(key: str, upload: str, algorithm: str | None) -> bytes:
+    """An upload, and the hash of its parts that is to be told at its end."""
     return _xml(
         f"<InitiateMultipartUploadResult {_NAMES}><Bucket>bucket</Bucket><Key>{escape(key)}</Key>"
-        f"<UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"
+        f"<UploadId>{upload}</UploadId></InitiateMultipartUploadResult>",
+        headers={"x-amz-checksum-algorithm": "SHA256"} if algorithm == "SHA256" else {},
     )
 
 
-def completed(key: str, etag: str) -> bytes:
+def completed(key: str, etag: str, sha256: str | None) -> bytes:
+    checksum = f"<ChecksumSHA256>{sha256}</ChecksumSHA256>" if sha256 else ""
     return _xml(
         f"<CompleteMultipartUploadResult {_NAMES}><Bucket>bucket</Bucket><Key>{escape(key)}</Key>"
-        f'<ETag>"{etag}"</ETag></CompleteMultipartUploadResult>'
+        f'<ETag>"{etag}"</ETag>{checksum}</CompleteMultipartUploadResult>'
     )
 
 

@@ -2,7 +2,8 @@
 
 It speaks the protocol rightly and keeps what it says of objects, but it checks no signature and drops large contents in
 the kernel. An ETag is the MD5 that the client has sent along (`Content-MD5`), or the MD5 of a small content; a large
-content that came without one gets an ETag that is none, as with objects that a store encrypts. While it `looks`, which
+content that came without one gets an ETag that is none, as with objects that a store encrypts. The SHA-256 of an upload
+is made of those that came with its parts. While it `looks`, which
 is slow, it hashes large contents as well, and knows the MD5 of each part.
 
 One process, one thread, one bucket for all names. https://docs.aws.amazon.com/AmazonS3/latest/API/.
@@ -40,6 +41,7 @@ class Part:
     etag: str
     md5: str | None = None
     content: bytes | None = None
+    sha256: str | None = None  # as the client has told it, in base64
 
 
 @dataclass
@@ -81,7 +83,7 @@ class Asked:
         if found is not None and md5 not in (None, found):
             raise ValueError(f"{self.key}: its Content-MD5 is not that of its content")
         known = found or md5
-        return Part(self.size, known or f"{number:032x}-0", known, content)
+        return Part(self.size, known or f"{number:032x}-0", known, content, self.headers.get("x-amz-checksum-sha256"))
 
 
 def _unpacked(content: bytes) -> Generator[bytes, None, None]:
@@ -94,6 +96,14 @@ def _unpacked(content: bytes) -> Generator[bytes, None, None]:
             return
         yield content[end + 2 : end + 2 + size]
         at = end + 2 + size + 2
+
+
+def _joined(told: list[str | None]) -> str | None:
+    """The SHA-256 of parts whose own were told: that of theirs, and how many they are."""
+    if None in told:
+        return None
+    digest = hashlib.sha256(b"".join(base64.b64decode(one or "") for one in told)).digest()
+    return f"{base64.b64encode(digest).decode()}-{len(told)}"
 
 
 class Sink:
@@ -152,7 +162,7 @@ class Sink:
         if asked.method == "POST" and "uploads" in asked.query:
             upload = f"upload-{next(self.numbers)}"
             self.uploads[upload] = asked.key, answers.kept(asked.headers), {}
-            return answers.begun(asked.key, upload)
+            return answers.begun(asked.key, upload, asked.headers.get("x-amz-checksum-algorithm"))
         upload = asked.query["uploadId"]
         if upload not in self.uploads:
             return answers.refused(404, "NoSuchUpload")
@@ -172,7 +182,7 @@ class Sink:
             etag = f"{hashlib.md5(joined).hexdigest()}-{len(chosen)}"
             self.objects[key] = Entry(chosen, etag, headers, answers.now())
             del self.uploads[upload]
-            return answers.completed(key, etag)
+            return answers.completed(key, etag, _joined([part.sha256 for part in chosen]))
         if asked.method == "DELETE":
             del self.uploads[upload]
             return answers.plain(status=204)
