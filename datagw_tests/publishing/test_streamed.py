@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ from datagw.gateways.front import streaming
 from datagw.gateways.local import Local
 from datagw.gateways.s3 import S3
 from datagw.gateways.sftp import Sftp
+from datagw.gateways.ssh.packets import FAILURE, Status
+from datagw.gateways.ssh.wire import Wire
 from datagw.publishing import NoProgress, staging
 from datagw_tests.gateways.s3_stores import a_gateway, minio
 from datagw_tests.publishing import crashing
@@ -142,11 +145,29 @@ def test_a_store_that_fails_one_of_several_frees_the_line_to_the_source(
     assert (result.state, result.failures, len(failed)) == ("published", (), 1)
 
 
+def test_a_server_that_refuses_one_of_several_frees_the_line_to_the_source(station: Station, monkeypatch):
+    """Others follow on the same connection, before the outcome of the first is asked for."""
+    station.write("20260201/b", LARGE[: 9 * MB])
+    real, refused = Wire.write, list[int]()
+
+    def write(self: Wire, handle: bytes, offset: int, data: Any) -> Any:
+        if offset > 2 * MB and not refused:
+            refused.append(offset)
+            raise Status(FAILURE, "no more of it")
+        return real(self, handle, offset, data)
+
+    monkeypatch.setattr(Wire, "write", write)
+    (result,) = station.run()
+    assert [failure.source for failure in result.failures] == ["20260201/b"]
+    assert published(station)["large"] == LARGE
+
+
 def test_a_call_of_the_library_streams_as_well(origin: Sftp, tmp_path: Path, fetched: list[int]):
-    (Path(origin.root) / "large").write_bytes(LARGE)
-    (tmp_path / "out").mkdir()
-    assert publish(origin / "large", f"{tmp_path}/out/", ledger=tmp_path / "jobs.db", tmp_dir=tmp_path / "staged")
-    assert (tmp_path / "out/large").read_bytes() == LARGE
+    path = Path(origin.root) / "large"
+    path.write_bytes(LARGE)
+    os.utime(path, (1_760_000_000, 1_760_000_000))
+    result = publish(origin / "large", Local(root=str(tmp_path)) / "out/", ledger=tmp_path / "jobs.db")
+    assert (result.files, (tmp_path / "out/large").read_bytes() == LARGE) == (1, True)
     assert fetched == []
 
 

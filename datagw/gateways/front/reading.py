@@ -188,7 +188,11 @@ class Reading:
         return self._under_way
 
     def close(self) -> None:
-        """Ends a pass that was left in the middle: whoever keeps the error that ended it may keep the pass as well."""
+        """Ends a pass that was left in the middle: whoever keeps the error that ended it may keep the pass as well.
+
+        The front does so once a file is done. A driver with several under way does it as soon as it reads no more of
+        one: it may hold the only connection to the place that the others are read from.
+        """
         if self._under_way is not None:
             self._under_way.close()
 

@@ -151,6 +151,8 @@ class _Transfer:
             raise
         except GatewayError as error:
             self._error = error
+        finally:
+            self.reading.close()
         if self._wire.openssh or self._error is not None:
             self._finish()
         else:
