@@ -4,6 +4,10 @@ python docs/pictures/take.py http://127.0.0.1:3000 2026-01-31 /tmp/datagw-demo-x
 
 The day is the demo's third, the folder its watched one. A file is dropped there, and a backfill launched from the page.
 
+python docs/pictures/take.py http://127.0.0.1:3000 mirror
+
+That of `make demo JOB=mirror`.
+
 python docs/pictures/take.py http://127.0.0.1:3000
 
 Those of own code, from `datagw dev` in a copy of examples/functions, in which `datagw run documents` has run, and then
@@ -15,6 +19,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -122,11 +127,16 @@ def functions(camera: Camera) -> None:
     view.close()
 
 
-def take_own_code(ui: str, folder: Path) -> None:
-    """The pictures of own code, into a folder."""
+def mirror(camera: Camera) -> None:
+    """`mirror`: a file and its three copies, all published."""
+    camera.take("mirror", "/asset-groups?expanded=global@global:mirror", 700)
+
+
+def take_one(picture: Callable[[Camera], None], ui: str, folder: Path) -> None:
+    """One of the pictures, into a folder."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        functions(Camera(browser, ui, folder))
+        picture(Camera(browser, ui, folder))
         browser.close()
 
 
@@ -148,7 +158,7 @@ def take_all(ui: str, day: str, inbox: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
+    if len(sys.argv) > 3:
         take_all(sys.argv[1], sys.argv[2], Path(sys.argv[3]), Path(__file__).parent)
     else:
-        take_own_code(sys.argv[1], Path(__file__).parent)
+        take_one(mirror if sys.argv[2:] == ["mirror"] else functions, sys.argv[1], Path(__file__).parent)
