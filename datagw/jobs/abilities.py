@@ -21,7 +21,7 @@ def unable(draft: Draft) -> Iterator[Complaint]:
             why = "" if source.can("publish") or source.can("write") else " is only read:"
             yield Complaint(("delete_source",), f"a gateway of type {source.type}{why or ':'} nothing is deleted there")
         for key in ("move_source", "failed_source"):
-            if getattr(table, key) is not None and not source.can("rename"):
+            if getattr(table, key) is not None and not (source.can("rename") or source.can("copy")):
                 why = "knows no rename" if source.can("publish") else "is only read"
                 yield Complaint((key,), f"a gateway of type {source.type} {why}: nothing is moved there")
     for number, copy in enumerate(table.to):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
-from datagw.errors import GatewayError, NotFound
+from datagw.errors import Changed, GatewayError, NotFound
 from datagw.files import parent, part_name
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.reading import Rename
 from datagw.publishing.copying import CopyWork
-from datagw.publishing.moving import beside
+from datagw.publishing.moving import beside, move_by_copy
 from datagw.publishing.planning import SourceFile
 from datagw.publishing.results import FileFailure
 from datagw.publishing.world import World
@@ -55,6 +55,14 @@ def set_apart(
     text = target + ERROR_SUFFIX
     part = part_name(f"{world.ledger.id} why {job} failed", text)
     source.put(_why(world, job, source, file, failures), text, replace=_is_ours(source, text), part=part)
+    if not source.can("rename"):
+        moved = move_by_copy(source, claim, target, _tag(claim.content_version))
+        if isinstance(moved, GatewayError):
+            source.rm(text)
+            if isinstance(moved, Changed | NotFound):
+                return None
+            raise moved
+        return moved
     _rename(source, claim.path, target)
     if _version(source, target) == claim.content_version:
         return target
@@ -65,9 +73,14 @@ def set_apart(
 
 def _free_name(source: Gateway, target: str, version: str) -> str:
     """`target`, or with the version in it where that name, or that of the text beside it, is somebody else's."""
-    if _version(source, target) is None and _is_ours(source, target + ERROR_SUFFIX):
+    free = (None,) if source.can("rename") else (None, version)  # a copy of an earlier run, which could not end it
+    if _version(source, target) in free and _is_ours(source, target + ERROR_SUFFIX):
         return target
-    return beside(target, hashlib.sha256(version.encode("utf-8", "surrogateescape")).hexdigest()[:8])
+    return beside(target, _tag(version))
+
+
+def _tag(version: str) -> str:
+    return hashlib.sha256(version.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def _is_ours(source: Gateway, text: str) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
-from datagw.errors import GatewayError, NotFound, Rejected
+from datagw.errors import Changed, GatewayError, NotFound, Rejected
 from datagw.files import RemoteFile, parent, part_name
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.reading import Rename
@@ -17,7 +18,7 @@ from datagw.jobs import Job
 from datagw.ledger import FailureRow, Intent, Lease, Receipt
 from datagw.publishing.copying import CopyWork
 from datagw.publishing.looking import local_path
-from datagw.publishing.moving import move
+from datagw.publishing.moving import move, move_by_copy
 from datagw.publishing.planning import SourceFile, is_enough, is_intact
 from datagw.publishing.results import FileFailure
 from datagw.publishing.world import World
@@ -118,8 +119,11 @@ class Freeing:
     # ---- the source
 
     def _remove(self, claims: Sequence[RemoteFile]) -> None:
-        if self.job.delete_source and not self.source.can("rename"):
+        if not self.source.can("rename"):
             same = self._same(claims)
+            if self.job.move_source is not None:
+                self._move_by_copies(same, self.job.move_source.template)
+                return
             for claim, gone in zip(same, self.source.rm_many([claim.path for claim in same]), strict=True):
                 self._gone(claim.path, gone)
             return
@@ -186,9 +190,10 @@ class Freeing:
         for intent in ready:
             seen = self.first_seen.get((intent.source, intent.content_version))
             relative = self.job.source.pattern.relative(intent.source, self.day)
-            sha256 = self.works[0].receipts[intent.source].sha256
+            receipt = self.works[0].receipts[intent.source]
             try:
-                moved = move(self.source, intent.part, template.fill(relative, self.day, seen), sha256[:8], sha256)
+                target = template.fill(relative, self.day, seen)
+                moved = move(self.source, intent.part, target, _tag(receipt), receipt.sha256 or None)
             except Rejected as error:  # its name makes no path there
                 moved = error
             if isinstance(moved, str):
@@ -196,6 +201,22 @@ class Freeing:
             else:
                 self._put_back(intent, "cannot be moved; it stays")
                 self._failed(intent.source, f"published, but cannot be moved: {moved.message}{_advice(moved)}")
+
+    def _move_by_copies(self, claims: Sequence[RemoteFile], template: Template) -> None:
+        for claim in claims:
+            seen = self.first_seen.get((claim.path, claim.content_version))
+            relative = self.job.source.pattern.relative(claim.path, self.day)
+            try:
+                target = template.fill(relative, self.day, seen)
+                moved = move_by_copy(self.source, claim, target, _tag(self.works[0].receipts[claim.path]))
+            except Rejected as error:  # its name makes no path there
+                moved = error
+            if isinstance(moved, str):
+                self.deleted.append(claim.path)
+            elif isinstance(moved, Changed):
+                self._later(claim.path, moved.message)
+            else:
+                self._failed(claim.path, f"published, but cannot be moved: {moved.message}")
 
     def _gone(self, path: str, error: GatewayError | None) -> None:
         if error is None:
@@ -241,6 +262,11 @@ class Freeing:
     def _later(self, path: str, text: str) -> None:
         self.late[path] = f"{path}: {text}"
         self.world.log.warning("%s", self.late[path])
+
+
+def _tag(receipt: Receipt) -> str:
+    """What tells this content from another in a name."""
+    return receipt.sha256[:8] or hashlib.sha256(receipt.content.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def _advice(error: GatewayError) -> str:

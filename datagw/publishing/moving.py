@@ -1,10 +1,14 @@
-"""Moving source files to a folder of their own gateway, under their relative paths; nothing is ever replaced there."""
+"""Moving source files to a folder of their own gateway, under their relative paths; nothing is ever replaced there.
+
+Where a place knows no rename, it copies by itself; the file goes when its copy is proven and it is still that version.
+"""
 
 from __future__ import annotations
 
-from datagw.errors import GatewayError, NotFound, Rejected
+from datagw.errors import Changed, GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, parent
 from datagw.gateways.base import Gateway
+from datagw.gateways.front.duplicates import Duplicate, Duplicated
 from datagw.gateways.front.reading import Rename
 from datagw.gateways.paths.templates import Template
 from datagw.jobs import Job
@@ -45,6 +49,50 @@ def move(source: Gateway, path: str, target: str, tag: str, sha256: str | None =
             (error,) = source.rm_many([path])
             return error or name
     return error or Rejected("cannot be moved there", path=target)
+
+
+def move_by_copy(source: Gateway, claim: RemoteFile, target: str, tag: str) -> str | GatewayError:
+    """The same for a file of a place that knows no rename, but copies by itself; `claim` is the version that may go.
+
+    A crash before it goes leaves it and its copy: the next run finds them equal. An object that is put in its place in
+    the moment between the last look and the delete goes with it, for no store is sure to heed a condition there.
+    """
+    taken: GatewayError | None = None
+    for name in (target, beside(target, tag)):
+        if name == claim.path:
+            return Rejected("it stands there already, and would be its own copy", path=name)
+        (done,) = source.copy_within(source, [Duplicate(claim, name, replace=False)])
+        if isinstance(done.error, Rejected):
+            taken = done.error
+            continue
+        if done.error is not None:
+            return done.error
+        if (problem := _unproven(source, done)) is not None:
+            return problem
+        try:
+            look = source.stat(claim.path)
+        except NotFound:
+            return name  # somebody else has taken it away by now
+        except GatewayError as error:
+            return error
+        if look.version != claim.version:
+            return Changed("changed while it was moved; it stays", path=claim.path)
+        (error,) = source.rm_many([claim.path])
+        return error or name
+    return taken or Rejected("cannot be moved there", path=target)
+
+
+def _unproven(source: Gateway, done: Duplicated) -> GatewayError | None:
+    """What is wrong with a copy; where the place does not say, both are read."""
+    if done.known.proof is not None:
+        return None
+    both = source.hashes([done.wish.file, done.file or done.wish.file.at(done.wish.final)], probe=False)
+    for one in both:
+        if isinstance(one, GatewayError):
+            return one
+    if both[0][0] != both[1][0]:  # type: ignore[index]
+        return Unavailable("its copy differs from it; it stays", path=done.wish.final)
+    return None
 
 
 def _is_equal(source: Gateway, there: RemoteFile, sha256: str) -> bool:

@@ -21,6 +21,15 @@ def test_a_copy_may_go_where_files_are_published_in_one_request(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["move_source", "failed_source"])
-def test_nothing_is_moved_where_there_is_no_rename(tmp_path, key):
-    found = problems(tmp_path, f'source = "lake:a/"\nto = "local:/b/"\nwhen = "new files"\n{key} = "lake:c/"')
-    assert [text for text in found if f"{key}: a gateway of type s3 knows no rename: nothing is moved there" in text]
+def test_a_store_moves_by_copies_of_its_own(tmp_path, key):
+    job = f'source = "lake:a/"\nto = "local:/b/"\nwhen = "new files"\n{key} = "lake:c/"'
+    assert problems(tmp_path, job) == []
+
+
+@pytest.mark.parametrize("key", ["move_source", "failed_source"])
+def test_nothing_is_moved_where_there_is_neither_rename_nor_copy(tmp_path, key):
+    site = '[gateways.site]\ntype = "http"\nurl = "https://example.org/"\n[j]\n'
+    keys = f'source = "site:a.csv"\nto = "local:/b/"\nwhen = "change"\n{key} = "site:c/"'
+    (tmp_path / "jobs.toml").write_text(f"{site}{keys}\n", "utf-8")
+    found = [str(problem) for problem in load(tmp_path / "jobs.toml", {}).problems]
+    assert [text for text in found if f"{key}: a gateway of type http is only read: nothing is moved there" in text]
