@@ -38,7 +38,8 @@ def show_mirror(place: Mirror) -> None:
     _published(place.run(JOB), COPIES)
     _proven(place, before, times=1)
     resource = place.resource()
-    fact(f"the page of the data set: {place.udata.page}")
+    for name, where in place.links().items():
+        fact(f"{name:<9}  {where}")
 
     step("Somebody gives it a better title on its page, and then the ministry's file changes")
     place.udata.retitle(str(resource["id"]), _TITLE)
@@ -81,22 +82,19 @@ def _proven(place: Mirror, content: bytes, *, times: int) -> None:
         expect(copy.content == content, f"{copy.where} is not what the ministry's server has")
         expect(copy.sha256 == _sha256(content), f"the receipt of {copy.name} has another SHA-256: {copy.sha256}")
         expect(copy.verified in ("hash", "readback"), f"{copy.name} is only verified by {copy.verified}")
-        rows.append((copy.name, size_of(len(copy.content)), copy.verified, _sha256(copy.content)[:12], copy.where))
-    print_table(
-        [("copy", "left"), ("size", "right"), ("verified", "left"), ("sha256", "left"), ("where", "left")],
-        rows,
-        indent="  ",
-    )
+        rows.append(
+            (copy.name, size_of(len(copy.content)), copy.verified, str(copy.receipts), _sha256(copy.content)[:12])
+        )
+    columns = [("copy", "left"), ("size", "right"), ("verified", "left"), ("receipts", "right"), ("sha256", "left")]
+    print_table(columns, rows, indent="  ")  # type: ignore[arg-type]
     resource = place.resource()
     sha1 = hashlib.sha1(content, usedforsecurity=False).hexdigest()
     told = (resource["checksum"]["value"], resource["filesize"])
     expect(told == (sha1, len(content)), f"the page on data.gouv.fr tells another checksum or size: {told}")
-    check("each fetched by other code, and equal byte for byte; the page on data.gouv.fr tells its size and checksum")
+    check("each fetched by other code and equal, byte for byte; data.gouv.fr tells this size and checksum")
     _counted(place, times=times)
-    plural = "" if times == 1 else "s"
-    check(
-        f"so far {times} run{plural}, {times} receipt{plural} of each copy, {times} upload{plural} by udata's own log"
-    )
+    s = "" if times == 1 else "s"
+    check(f"so far {times} run{s}, {times} receipt{s} of each copy, {times} upload{s} by udata's own log")
 
 
 def _counted(place: Mirror, *, times: int) -> None:
@@ -112,7 +110,7 @@ def _counted(place: Mirror, *, times: int) -> None:
 def _kept(before: dict[str, Any], now: dict[str, Any]) -> None:
     expect(now["id"] == before["id"], f"the resource is another one: {now['id']}, not {before['id']}")
     expect(now["title"] == _TITLE, f"its title should have stayed “{_TITLE}”, but is “{now['title']}”")
-    check(f"on data.gouv.fr the same resource as before, {now['id']}, and still “{now['title']}”")
+    check(f"still the one resource {now['id']}, called “{now['title']}”")
 
 
 def _sha256(content: bytes) -> str:

@@ -128,6 +128,15 @@ class Mirror(Workplace):
             found.append(Copy(name, content, len(own), own[-1]["verification"], own[-1]["sha256"], place))
         return found
 
+    def links(self) -> dict[str, str]:
+        """Where each copy can be looked at, with any browser, and the page of the data set."""
+        return {
+            "institute": str(self.sftp.folder / "rates" / FILE),
+            "lake": self.store.signed("GET", f"rates/{FILE}"),
+            "gouv": self.udata.stable(str(self.resource()["id"])),
+            "data set": self.udata.page,
+        }
+
 
 def _check_libraries() -> None:
     missing = [name for name in ("botocore", "obstore", "requests") if find_spec(name) is None]
