@@ -110,6 +110,8 @@ class _Turn:
         if found.parts:
             named = ", ".join(found.parts[:_MOST_NAMED]) + (", …" if len(found.parts) > _MOST_NAMED else "")
             yield f"{_count(len(found.parts), 'part')} older than a week removed: {printable(named)}"
+        if found.uploads:
+            yield f"{_count(found.uploads, 'unfinished upload')} older than a week aborted"
         for name, trouble in found.trouble.items():
             yield f"not tidied: {name}: {trouble}"
 

@@ -37,10 +37,14 @@ _ANSWER = 5.0  # seconds that a place has for an answer
 
 @dataclass
 class Tidied:
-    """What one turn came to: paths as the job file writes them, and in `trouble` the places that are out of reach."""
+    """What one turn came to: paths as the job file writes them, and in `trouble` the places that are out of reach.
+
+    `uploads` counts those that were half done at places that keep what has arrived.
+    """
 
     parts: list[str] = field(default_factory=list[str])
     folders: int = 0
+    uploads: int = 0
     trouble: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -132,6 +136,7 @@ class Tidying:
                 with self._reaching(name):
                     recover_parts(self.world, lease, gateway, intents)
                     self._remove(gateway, parts)
+                    self.done.uploads += gateway.abandon([one.destination for one in intents if one.is_request])
                     self.world.ledger.forget_intents(lease, intents)
 
     def _remove(self, gateway: Gateway, parts: Sequence[str]) -> None:

@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from datagw.gateways.aws import stale
 from datagw.gateways.base import Gateway
 from datagw.gateways.local import Local
 from datagw.gateways.objects.place import Objects
 from datagw.gateways.s3 import S3
 from datagw.jobs import load
 from datagw.publishing import publish
+from datagw.publishing.tidying import Tidying
 from datagw_tests.gateways.s3_stores import MIB, a_gateway, minio, store
 from datagw_tests.publishing import crashing
 from datagw_tests.publishing.station import Station
@@ -177,6 +179,22 @@ def test_a_later_run_sends_only_the_parts_that_had_not_arrived(large):
     assert 0 < result.copies["archive"].sent_bytes <= 17 * MIB
     assert large.there() == {"days/20260201/large": (large.data / "20260201/large").read_bytes()}
     assert [receipt.verification for receipt in large.receipts()] == ["hash"]
+
+
+def test_an_upload_that_a_run_has_left_a_week_ago_is_aborted_by_the_janitor(large, monkeypatch):
+    """Here `large` is a run that nobody comes back for."""
+    client, bucket = large.archive.session().client, large.archive.bucket
+    left = [upload["Key"] for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", ())]
+    assert left == ["days/20260201/large"]
+    client.create_multipart_upload(Bucket=bucket, Key="days/20260201/large.of-others")
+    assert large.archive.abandon(left) == 0, "by the store's clock it is new"
+    monkeypatch.setattr(stale, "STALE", timedelta(days=-1))
+    assert Tidying(large.world(), {"readings": large.job()}).run().uploads == 0, "the run may be gone on with"
+    large.now += timedelta(days=8)
+    assert Tidying(large.world(), {"readings": large.job()}).run().uploads == 1
+    found = client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+    assert [upload["Key"] for upload in found] == ["days/20260201/large.of-others"]
+    assert large.ledger.all_intents("readings") == []
 
 
 def test_the_jobs_of_the_page_run(minio, monkeypatch, tmp_path, project):

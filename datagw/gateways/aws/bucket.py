@@ -11,7 +11,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from datagw.errors import Changed, Denied, Rejected, Unavailable, Unsupported
@@ -20,6 +20,7 @@ from datagw.gateways.aws.account import Account
 from datagw.gateways.aws.body import Body
 from datagw.gateways.aws.copies import Copy, compare
 from datagw.gateways.aws.parts import InParts
+from datagw.gateways.aws.stale import abort_stale
 from datagw.gateways.front.duplicates import Known, Memo
 from datagw.gateways.front.reading import Block, Reading
 from datagw.gateways.objects.store import SECOND, Copied, Facts, Found, Origin, Put, nanoseconds
@@ -33,6 +34,7 @@ T = TypeVar("T")
 _BLOCK = 1 << 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]|/\Z")
 _PATIENCE = 900.0  # seconds
+_GRACE = timedelta(days=1)  # by which an upload may be younger than what the ledger knows of it
 _LARGE_AT_ONCE = 2  # objects of more than `small` bytes that are held in memory
 
 
@@ -286,6 +288,9 @@ class Bucket:
 
     def _is_equal(self, key: str, md5: str) -> bool:
         return self.found(key).etag == md5
+
+    def abandon(self, key: str) -> int:
+        return abort_stale(self, key, _GRACE)
 
     def remove(self, key: str) -> None:
         if _CONTROL.search(key):

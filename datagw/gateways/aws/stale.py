@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 STALE = timedelta(days=7)
 
 
-def abort_stale(bucket: Bucket, key: str) -> int:
-    """Ends the uploads of this very object that nobody has gone on with for a week; how many they were."""
+def abort_stale(bucket: Bucket, key: str, grace: timedelta = timedelta(0)) -> int:
+    """Ends the uploads of this very object that were begun a week ago, but for `grace`; how many they were."""
     ended = 0
     more: dict[str, str] = {}
     while True:
@@ -28,7 +28,7 @@ def abort_stale(bucket: Bucket, key: str) -> int:
                 raise
             return ended  # not allowed to, or not known here: they stay
         for upload in page.get("Uploads", ()):
-            if upload["Key"] == key and datetime.now(UTC) - upload["Initiated"] > STALE:
+            if upload["Key"] == key and datetime.now(UTC) - upload["Initiated"] > STALE - grace:
                 ended += abort(bucket, key, upload["UploadId"])
         following = {
             "KeyMarker": page.get("NextKeyMarker", ""),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Copying(Hooks):
-    """The verbs of a gateway for copies within its place."""
+    """The verbs of a gateway for copies within its place, and for uploads that nobody goes on with."""
 
     @final
     def copies_from(self, source: Gateway) -> bool:
@@ -44,6 +44,14 @@ class Copying(Hooks):
         """
         gateway = cast("Gateway", self)
         return gateway.attempt(None, lambda session: list(self._compare_many(session, source, pairs)))
+
+    @final
+    def abandon(self, paths: Sequence[str]) -> int:
+        """Ends uploads to these names that runs have left unfinished for a week; how many there were."""
+        gateway = cast("Gateway", self)
+        if not gateway.can("abandon"):
+            return 0
+        return sum(gateway.attempt(path, lambda session, path=path: self._abandon(session, path)) for path in paths)
 
 
 def _copy(gateway: Gateway, source: Gateway, wishes: Sequence[Duplicate]) -> Iterator[Duplicated]:

@@ -117,6 +117,10 @@ class Hooks:
         """What the place can tell, without a download, of pairs of a file of `source` and one of this gateway."""
         return iter([Known()] * len(pairs))
 
+    def _abandon(self, session: Any, path: str) -> int:
+        """Ends uploads to this name that nobody has gone on with for a week, where a place keeps what has arrived."""
+        return 0
+
     def _finish(self, session: Any, paths: Sequence[str], day: date | None) -> None:
         """Completes files that stand there as they were sent, by a run that may have died before all was said of them.
 

@@ -263,6 +263,10 @@ class Objects(Gateway):
             yield found
 
     @override
+    def _abandon(self, session: Store, path: str) -> int:
+        return session.abandon(key_of(self.root, path))
+
+    @override
     def _rm_many(self, session: Store, paths: Iterable[str]) -> Iterator[GatewayError | None]:
         def remove(path: str) -> None:
             key = key_of(self.root, path)

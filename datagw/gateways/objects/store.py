@@ -114,6 +114,10 @@ class Store(Protocol):
         """What the store knows of the content of two objects, without telling it; Changed as for `copy`."""
         ...
 
+    def abandon(self, key: str) -> int:
+        """Ends the uploads in parts of this very object that nobody has gone on with for a week; how many."""
+        ...
+
     def remove(self, key: str) -> None:
         """Takes an object away; no error where there is none."""
         ...
