@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ConnectionClosedError
 
 from datagw.errors import Changed, Rejected, Unavailable
-from datagw.gateways.aws import parts
+from datagw.gateways.aws import stale
 from datagw.gateways.aws.account import Account
 from datagw.gateways.aws.parts import InParts
 from datagw.gateways.base import Sent, Upload
@@ -225,7 +225,7 @@ def test_what_nobody_went_on_with_for_a_week_is_aborted_and_no_other_upload(gate
     half_sent(gateway, line, Kept())
     client = gateway.session().client
     client.create_multipart_upload(Bucket=gateway.bucket, Key="large.bin.of-others")
-    monkeypatch.setattr(parts, "_STALE", timedelta(days=-1))
+    monkeypatch.setattr(stale, "STALE", timedelta(days=-1))
     end = time.monotonic() + 30
     while True:
         sent = published(gateway, Kept().upload())

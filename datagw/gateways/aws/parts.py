@@ -13,12 +13,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from datagw.errors import Changed, Full, NotFound, Rejected, Unavailable, Unsupported
 from datagw.gateways.aws import refusals
 from datagw.gateways.aws.body import Body
+from datagw.gateways.aws.stale import abort, abort_stale, etag_of_parts
 from datagw.gateways.front.reading import Block, Reading
 from datagw.gateways.objects.store import Facts, Put
 from datagw.gateways.objects.threads import Threads
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _AT_ONCE = 3
 _MOST = 10_000  # parts of an upload
 _BLOCK = 1 << 20
-_STALE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class InParts:
     # ---- the upload
 
     def _begin(self, reading: Reading) -> None:
-        self._abort_stale()
+        abort_stale(self.bucket, self.key)
         self.size = max(self.bucket.part, -(-reading.size // _MOST // _BLOCK) * _BLOCK)
         while self.size * _MOST < reading.size:
             self.size += _BLOCK
@@ -134,7 +133,7 @@ class InParts:
             raise
         if found.size != reading.size:
             return None
-        if found.etag == _etag_of(_digests(reading, reading.size, self.size, _md5)):
+        if found.etag == etag_of_parts(_digests(reading, reading.size, self.size, _md5)):
             for _ in reading.blocks(_BLOCK):
                 pass  # nothing is left of it; but now it has been read to its end
             reading.keep_note(None)
@@ -156,31 +155,8 @@ class InParts:
             more = {"PartNumberMarker": page["NextPartNumberMarker"]}
 
     def _abort(self, reading: Reading) -> None:
-        self._end(self.id)
+        abort(self.bucket, self.key, self.id)
         reading.keep_note(None)
-
-    def _end(self, upload: str) -> None:
-        """Takes away what has arrived; where that fails, it stays until it is a week old."""
-        try:
-            self.client.abort_multipart_upload(**self.named, UploadId=upload)
-        except Exception as error:
-            ours = refusals.of_client(error)
-            if ours is None:
-                raise
-            if not isinstance(ours, NotFound):
-                self.bucket.warn(f"{self.key}: an unfinished upload stays in the bucket: {ours}")
-
-    def _abort_stale(self) -> None:
-        """Uploads of this very object that nobody has gone on with for a week."""
-        try:
-            page = self.client.list_multipart_uploads(Bucket=self.bucket.name, Prefix=self.key)
-        except Exception as error:
-            if isinstance(refusals.of_client(error), Unavailable):
-                raise
-            return  # not allowed to, or not known here: they stay
-        for upload in page.get("Uploads", ()):
-            if upload["Key"] == self.key and datetime.now(UTC) - upload["Initiated"] > _STALE:
-                self._end(upload["UploadId"])
 
     # ---- the parts
 
@@ -259,7 +235,7 @@ class InParts:
             raise
         reading.keep_note(None)
         etag = str(answer.get("ETag", "")).strip('"') or None
-        ours = all(part.etag == part.digest for part in parts) and etag == _etag_of([part.etag for part in parts])
+        ours = all(part.etag == part.digest for part in parts) and etag == etag_of_parts([part.etag for part in parts])
         return Put(etag, "hash" if ours or self._has_hashed(answer, parts) else None)
 
     def _has_hashed(self, answer: dict[str, Any], parts: list[Part]) -> bool:
@@ -292,12 +268,3 @@ def _digests(reading: Reading, length: int, size: int, make: Callable[[], Any]) 
 
     reading.hash_prefix(length, see)
     return [digest.hexdigest() for digest in digests]
-
-
-def _etag_of(etags: list[str]) -> str:
-    """The ETag that S3 gives an object made of parts with these: the MD5 of their MD5s, and how many they are."""
-    try:
-        joined = b"".join(map(bytes.fromhex, etags))
-    except ValueError:
-        return ""
-    return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(etags)}"
