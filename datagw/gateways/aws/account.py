@@ -7,6 +7,8 @@ Credentials and region come as AWS's own tools find them (settings, environment,
 # pyright: reportMissingTypeStubs=false
 from __future__ import annotations
 
+import gzip
+import json
 import logging
 import os
 from dataclasses import dataclass
@@ -14,6 +16,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
 
 from datagw import __version__
 from datagw.errors import ConfigError
@@ -171,10 +175,34 @@ class Account:
 
 @cache
 def _loader() -> Any:
-    """botocore's descriptions of services, read once in a process: they are most of what a session costs."""
-    from botocore.loaders import Loader
+    """botocore's descriptions of services, read once in a process: they are most of what a session costs.
 
-    return Loader()
+    Its own reader makes ordered dicts, and searches through the folders of all services first: twice the time.
+    """
+    from botocore.loaders import JSONFileLoader, Loader
+
+    class Files(JSONFileLoader):
+        @override
+        def load_file(self, file_path: str) -> Any:
+            for name, open_it in ((f"{file_path}.json", open), (f"{file_path}.json.gz", gzip.open)):
+                if os.path.isfile(name):
+                    with open_it(name, "rb") as file:
+                        return json.load(file)
+            return None
+
+    class Descriptions(Loader):
+        @override
+        def list_available_services(self, type_name: str) -> Any:
+            return _Every()
+
+    return Descriptions(file_loader=Files())
+
+
+class _Every:
+    """The names of all services: that there is none of a name is told when its description is read."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 def _with_bucket(endpoint: str, bucket: str) -> str:
