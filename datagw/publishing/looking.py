@@ -136,7 +136,7 @@ def look_at_copy(
     if gateway.shows and not gateway.can("ls"):
         entries = looked_up(gateway, list(dict.fromkeys(destinations.values())))
     elif gateway.shows:
-        for folder in sorted({parent(path) for path in destinations.values()}):
+        for folder in _there(gateway, sorted({parent(path) for path in destinations.values()})):
             entries.update(listed(gateway, folder))
     return CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, shows=gateway.shows)
 
@@ -150,6 +150,17 @@ def looked_up(gateway: Gateway, paths: Sequence[str]) -> dict[str, RemoteFile]:
         elif not isinstance(found, NotFound | Rejected):
             raise found
     return entries
+
+
+def _there(gateway: Gateway, folders: list[str]) -> list[str]:
+    """The folders, or none where what they all lie in is not there yet: one question instead of one for each."""
+    base = os.path.commonpath(folders) if len(folders) > 1 else ""
+    try:
+        if base:
+            gateway.stat(base)
+    except NotFound:
+        return []
+    return folders
 
 
 def listed(gateway: Gateway, folder: str) -> dict[str, RemoteFile]:
