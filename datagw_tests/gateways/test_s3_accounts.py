@@ -130,9 +130,9 @@ def test_where_it_is_and_how_it_is_shown():
 class SafeMinio(Minio):
     """MinIO under TLS."""
 
-    def command(self) -> tuple[list[str], dict[str, str]]:
-        command, environment = super().command()
-        return [*command[:-1], "--certs-dir", str(self.folder / "certs"), command[-1]], environment
+    def command(self) -> list[str]:
+        *command, data = super().command()
+        return [*command, "--certs-dir", str(self.folder / "certs"), data]
 
     @property
     def url(self) -> str:
