@@ -15,7 +15,7 @@ export UV_SYSTEM_CERTS = true
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow test-all-pythons lint format lock demo bench wheel clean
+.PHONY: help setup test test-slow test-all-pythons compatibility lint format lock demo bench wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ test-all-pythons: ## `make test` on each Python from 3.11 to 3.13 that is here
 	    echo "== Python $$version"; \
 	    $(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON=$$python; \
 	done
+
+compatibility: setup ## docs/compatibility.md again: what each gateway was seen to do on each server
+	$(PYTEST) -n 2 --dist loadfile -q $(wildcard datagw_tests/gateways/test_*promise.py datagw_tests/gateways/test_s3_*.py) \
+	    --compatibility docs/compatibility.md $(ARGS)
 
 lint: setup ## format, style, types, floors, and whether requirements.lock is current
 	$(VENV)/bin/ruff format --check .

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -21,6 +22,7 @@ from datagw.files import RemoteFile, StagedFile, is_own_name, part_name
 from datagw.gateways.base import Gateway, Rename, Sent, Upload
 from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.local import Local
+from datagw_tests.gateways.proofs import proves
 
 QUICK = RetryPolicy(max=2, backoff=0.01, cap=0.02)
 NASTY = [
@@ -118,7 +120,18 @@ def publish(gateway: Gateway, staged: StagedFile, final: str, *, replace: bool =
 
 
 class Promise:
-    """The sentences. `place` is the fixture that each gateway provides."""
+    """The sentences. `place` is the fixture that each gateway provides.
+
+    What a sentence proves goes to the page on compatibility; `stand_in` says what is not the real product there.
+    """
+
+    stand_in: ClassVar[str] = ""
+    shows: Callable[[str, str], None]
+    """Says what was seen, more exactly than "yes": `self.shows("verification", "hash")`."""
+
+    @pytest.fixture(autouse=True)
+    def _says_what_it_shows(self, record_property: Callable[[str, object], None]) -> None:
+        self.shows = lambda column, text: record_property("shows", (column, text))
 
     @pytest.fixture
     def gateway(self, place: Place) -> Gateway:
@@ -149,10 +162,13 @@ class Promise:
         if not gateway.in_one_request:
             pytest.skip(f"a place of type {gateway.type} knows parts and renames")
 
+    @proves("verification")
     @writes
     def test_what_was_put_is_there_whole_with_its_time(self, place: Place, gateway: Gateway, tmp_path: Path) -> None:
         staged = hold(tmp_path, "a", b"x" * 300_000)
-        assert publish(gateway, staged, "folder/b.txt") in ("hash", "readback")
+        proof = publish(gateway, staged, "folder/b.txt")
+        assert proof in ("hash", "readback")
+        self.shows("verification", proof)
         found = gateway.stat("folder/b.txt")
         assert (found.kind, found.size) == ("file", 300_000)
         assert gateway.read("folder/b.txt") == b"x" * 300_000
@@ -164,12 +180,14 @@ class Promise:
         assert gateway.stat("empty").size == 0
         assert gateway.read("empty") == b""
 
+    @proves("atomic")
     @parts
     def test_nothing_is_visible_before_the_rename(self, gateway: Gateway, tmp_path: Path) -> None:
         (sent,) = gateway.send([upload(hold(tmp_path, "a", b"content"), "final")])
         assert sent.error is None
         assert [entry.path for entry in gateway.ls() if not is_own_name(entry.path)] == []
 
+    @proves("atomic", "replaces")
     def test_a_reader_sees_the_old_or_the_new_file_never_a_part(
         self, place: Place, filler: Gateway, tmp_path: Path
     ) -> None:
@@ -203,6 +221,12 @@ class Promise:
         assert not problems
         assert seen <= {old, new}
         assert not absent or filler.live.gaps == {"f"}, absent
+        writes = place.gateway.can("write") or place.gateway.can("publish")
+        if not writes:
+            self.shows("atomic", "–")
+        self.shows(
+            "replaces", "–" if not writes else "in two steps, the gap told" if filler.live.gaps else "in one step"
+        )
 
     @writes
     def test_a_failed_put_leaves_the_old_file(self, gateway: Gateway, tmp_path: Path) -> None:
@@ -220,6 +244,7 @@ class Promise:
         assert (sent.sha256, sent.moved) == (hashlib.sha256(b"content").hexdigest(), 7)
         assert sent.published.file.version == gateway.stat("f").version
 
+    @proves("keeps")
     @pytest.mark.usefixtures("it_takes_requests")
     def test_what_is_there_is_kept_where_it_is_not_to_be_replaced(self, gateway: Gateway, tmp_path: Path) -> None:
         gateway.put(b"old", "f")
@@ -259,6 +284,7 @@ class Promise:
         assert isinstance(proof, Unavailable)
         assert "differs" in str(proof)
 
+    @proves("upload")
     @parts
     def test_a_large_part_is_continued(self, place: Place, gateway: Gateway, tmp_path: Path) -> None:
         content = bytes(range(256)) * 16_000
@@ -269,6 +295,7 @@ class Promise:
         (sent,) = gateway.send([wish])
         assert sent.error is None
         assert sent.moved == len(content) - (2_000_000 if place.goes_on else 0)
+        self.shows("upload", "yes" if place.goes_on else "no: starts again")
         assert sent.sha256 == hashlib.sha256(content).hexdigest()
         assert gateway.verify([sent], "content")[0] in ("hash", "readback")
 
@@ -325,6 +352,7 @@ class Promise:
                 call("nothing/here")
         assert isinstance(gateway.stat_many(["no"])[0], NotFound)
 
+    @proves("keeps")
     @parts
     def test_a_rename_without_replacing_refuses_and_keeps_both(self, gateway: Gateway) -> None:
         gateway.put(b"one", "one")
@@ -393,10 +421,12 @@ class Promise:
         gateway.check(write=True)
         assert list(gateway.ls()) == []
 
+    @proves("durable")
     @writes
     def test_stable_storage_is_promised_only_where_it_is_given(self, gateway: Gateway) -> None:
         gateway.put(b"x", "x")
         assert gateway.sync(["x"]) is (gateway.can("sync") and gateway.type != "memory") or not gateway.sync(["x"])
+        self.shows("durable", "yes" if gateway.sync(["x"]) else "no")
 
     def test_wrong_credentials_are_refused_and_not_tried_again(self, place: Place) -> None:
         if place.wrong is None:
@@ -433,6 +463,19 @@ class Promise:
         assert cuts
         assert hashlib.sha256(gateway.read("a")).digest() == hashlib.sha256(content).digest()
 
+    @proves("hashes", "copies")
+    def test_the_hash_of_what_stands_there_is_known_and_how(
+        self, gateway: Gateway, filler: Gateway, tmp_path: Path
+    ) -> None:
+        publish(filler, hold(tmp_path, "a", b"content"), "f")
+        (known,) = gateway.hashes([gateway.stat("f")])
+        assert isinstance(known, tuple), known
+        found, how = known
+        assert (found, how in ("hash", "readback")) == (hashlib.sha256(b"content").hexdigest(), True)
+        self.shows("hashes", "SHA-256" if how == "hash" else "no: read back")
+        self.shows("copies", "yes" if gateway.can("copy") else "no")
+
+    @proves("download")
     def test_a_cut_connection_does_not_keep_a_file_from_being_got(
         self, place: Place, filler: Gateway, tmp_path: Path
     ) -> None:

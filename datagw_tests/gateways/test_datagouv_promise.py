@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from typing_extensions import override
@@ -29,6 +29,8 @@ class Broom(Datagouv):
 
 class TestUdata(Promise):
     """In a data set of its own, behind a line that can be cut."""
+
+    stand_in: ClassVar[str] = "the application is the real one; its database is mongomock, for MongoDB"
 
     @pytest.fixture
     def server(self) -> Iterator[Udata]:

@@ -107,6 +107,7 @@ class PromiseOfFtp(Promise):
         look(0)
         assert seen == [[b"o" * 4000], [b"n" * 5000]]
         assert writer.live.gaps == (set() if self.leaves_no_gap else {"f"})
+        self.shows("replaces", "in one step" if self.leaves_no_gap else "in two steps, the gap told")
         assert [entry.path for entry in filler.ls()] == ["f"], "nothing is left of the steps"
 
     def test_a_long_listing_is_complete_and_in_order(self, gateway: Gateway, tmp_path: Path) -> None:

@@ -70,5 +70,6 @@ class TestVersityGateway(TestMinio):
 class TestLocalstack(TestMinio):
     """Amazon's rules for checksums and conditions; it takes whatever signature there is, a wrong one too."""
 
+    stand_in: ClassVar[str] = "for Amazon S3, whose behaviour it rebuilds"
     server_class: ClassVar[type[S3Server]] = Localstack
     checks_signatures = False
