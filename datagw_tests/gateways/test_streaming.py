@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import random
 import threading
@@ -278,6 +279,26 @@ def test_who_stops_reading_ends_the_wait_for_the_source():
         reading.close()
         assert time.monotonic() - begin < 10
         assert (threads_that_read(), free(streams, 1)) == ([], True)
+
+
+def test_a_pass_that_another_thread_is_in_ends_there_when_it_is_given_up():
+    """A request that took too long is left to its thread, and with it the line to the source."""
+    origin = source(1_000_000, *[0] * 50).using(retries=RetryPolicy(max=9, backoff=60, cap=60))
+
+    def read(reading: Reading) -> None:
+        with contextlib.suppress(Aborted):
+            for _ in reading.blocks(1 << 16):
+                begun.set()
+
+    with Streams(origin) as streams:
+        reading, begun = Reading(upload(origin.stat("f0"), streams), lambda _: None), threading.Event()
+        thread = threading.Thread(target=read, args=(reading,))
+        thread.start()
+        assert begun.wait(10)
+        reading.close()
+        thread.join(10)
+        assert not thread.is_alive()
+        assert (reading.complete, threads_that_read(), free(streams, 1)) == (False, [], True)
 
 
 def test_a_source_that_nobody_reaches_is_told_of_the_file_as_well():

@@ -127,6 +127,7 @@ class Reading:
         self._prefix = self._hash = hashlib.sha256()
         self._known: str | None = None
         self._under_way: Generator[Block] | None = None
+        self._over = threading.Event()  # nobody waits for more of the pass that is under way
 
     def hash_prefix(self, length: int, see: Callable[[bytes], None] | None = None) -> str:
         """Takes the first `length` bytes as sent before; returns their SHA-256. `blocks` then begins behind them.
@@ -193,18 +194,22 @@ class Reading:
         The front does so once a file is done. A driver with several under way does it as soon as it reads no more of
         one: it may hold the only connection to the place that the others are read from.
         """
+        self._over.set()
         if self._under_way is not None:
-            self._under_way.close()
+            with contextlib.suppress(ValueError):  # another thread, nobody waits for it, is in it, and hears of the end
+                self._under_way.close()
 
     def _blocks(self, size: int) -> Generator[Block]:
         large = self.size - self.offset >= _INLINE
-        over = threading.Event()
+        self._over = over = threading.Event()
         self._hash = self._prefix.copy()
         self.complete = False
         with self._opened(over) as content:
             found = self._ahead(content, size, over) if large else self._here(content, size)
             with contextlib.closing(found):
                 for block in found:
+                    if over.is_set():
+                        raise Aborted("nobody reads on")
                     self._pulse(len(block))
                     yield block
             over.clear()  # the last look at the source is still wanted
