@@ -31,6 +31,7 @@ from datagw.gateways.secrets import GivenSecret
 _HASHED = re.compile(r"SHA-256 0-\d+ ([0-9a-fA-F]{64})\b")
 _DIGEST = re.compile(r"\b[0-9a-fA-F]{64}\b")
 _VAGUE = {"550", "551", "553"}  # replies that may mean anything
+_WORTH_A_LOOK = 1_000_000  # bytes; a smaller file is sent again soon enough, once its content was compared
 _HASH_RATE = 10_000_000  # bytes a second that any server hashes
 
 
@@ -181,6 +182,16 @@ class Ftp(Gateway):
             yield block
 
     @override
+    def _read_listed(self, session: Control, file: RemoteFile) -> Iterator[bytes]:
+        """Some servers say that they have sent everything while some of it is still on its way, and then lost."""
+        size = 0
+        for block in self._read(session, file.path):
+            size += len(block)
+            yield block
+        if size < file.size == self._stat(session, file.path).size:
+            raise Unavailable(f"of {file.size} bytes only {size} have come", path=file.path)
+
+    @override
     def _write(self, session: Control, reading: Reading, sync: bool) -> None:
         native = self._native(session, reading.part)
         self._native(session, reading.final)  # one that cannot be is refused before the first byte
@@ -204,10 +215,12 @@ class Ftp(Gateway):
                 raise
             self._known[way] = False  # it said yes, and could not
             raise Unavailable(f"the server does not go on with a file by {way}: {error}") from error
-        there = self._there(session, reading.part) if way else None
+        cut_off = session.tls is not None and reading.size >= _WORTH_A_LOOK  # which many take for the end
+        there = self._there(session, reading.part) if way or cut_off else None
         if there is not None and there.size not in (None, reading.size):
-            self._known[way] = False  # it wrote the rest elsewhere than behind what was there
-            raise Unavailable(f"the server does not go on with a file by {way}, though it said so")
+            if way:
+                self._known[way] = False  # it wrote the rest elsewhere than behind what was there
+            raise Unavailable(f"the server says that it has all, but has {there.size} bytes of {reading.size}")
 
     def _to(self, session: Control, native: str, reading: Reading) -> tuple[str, socket.socket]:
         """The data connection to a part: behind what is there, by REST or APPE; else (`""`) from the first byte."""

@@ -16,14 +16,17 @@ class Chaos:
     """Stands before a server; every attribute may be set from the test's thread at any time.
 
     `latency`: seconds that every byte travels, each way, at full rate. `cut_after`: bytes on their way to the server
-    after which a connection is reset; `cut_after_down` the same on the way back. `refuse`: new connections are reset
-    at once. `silent` (a black hole): what is open stays open and carries nothing; so do new ones.
+    after which a connection is reset; `cut_after_down` the same on the way back. `silent_after` and `silent_after_down`:
+    bytes after which the whole line falls silent. `refuse`: new connections are reset
+    at once; `port` 0 of the server means the proxy's own. `silent` (a black hole): what is open stays open and carries nothing; so do new ones.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self.latency = 0.0
         self.cut_after: int | None = None
         self.cut_after_down: int | None = None
+        self.silent_after: int | None = None
+        self.silent_after_down: int | None = None
         self.refuse = False
         self.accepted = 0
         self.carried = 0
@@ -61,6 +64,7 @@ class Chaos:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
         self.port = server.sockets[0].getsockname()[1]
+        self._upstream = (self._upstream[0], self._upstream[1] or self.port)
         self._ready.set()
         self._loop.run_forever()
         server.close()
@@ -118,11 +122,14 @@ class Chaos:
         up: bool,
     ) -> None:
         carried = 0
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             while True:
                 due, data = await late.get()
                 if (wait := due - self._loop.time()) > 0:
                     await asyncio.sleep(wait)
+                quiet = self.silent_after if up else self.silent_after_down
+                if quiet is not None and carried + len(data) >= quiet:
+                    self._flowing.clear()
                 await self._flowing.wait()
                 if not data:
                     writer.write_eof()

@@ -255,6 +255,11 @@ class Control(ftplib.FTP):
                 if time.monotonic() >= end:
                     raise TimeoutError(f"no answer within {limit:g} s") from None
 
+    @property
+    def patience(self) -> float:
+        """Seconds that an answer is waited for."""
+        return self._patience
+
     @contextlib.contextmanager
     def with_patience(self, seconds: float) -> Generator[None]:
         """Answers are waited for so long."""

@@ -104,7 +104,7 @@ def _passive(control: Control) -> socket.socket:
     v6 = control.af == socket.AF_INET6
     if v6 or ("EPSV" in control.features and control.known.get("EPSV", True)):
         try:
-            port = ftplib.parse229(control.sendcmd("EPSV"), peer)[1]
+            port = ftplib.parse229(_said(control, "EPSV"), peer)[1]
             return _connected(control, peer[0], port)
         except (ftplib.error_perm, ftplib.error_proto, ConnectionRefusedError, TimeoutError):
             if v6:
@@ -112,6 +112,14 @@ def _passive(control: Control) -> socket.socket:
             control.known["EPSV"] = False
     host, port = ftplib.parse227(control.sendcmd("PASV"))
     return _connected(control, host if control.follow_pasv else peer[0], port)
+
+
+def _said(control: Control, command: str) -> str:
+    """The reply; a silent control connection is no word against the command."""
+    try:
+        return control.sendcmd(command)
+    except TimeoutError as error:
+        raise ConnectionError(*error.args) from error
 
 
 def _connected(control: Control, host: str, port: int) -> socket.socket:
@@ -175,7 +183,7 @@ def _finish(control: Control, conn: socket.socket) -> None:
     _say_goodbye(conn)
     with contextlib.suppress(OSError):
         conn.shutdown(socket.SHUT_WR)
-    end = time.monotonic() + _FAREWELL
+    end = time.monotonic() + min(_FAREWELL, control.patience)
     conn.settimeout(_SLICE)
     while time.monotonic() < end:
         try:

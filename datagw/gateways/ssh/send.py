@@ -203,7 +203,7 @@ class _Transfer:
                 self._times = self._wire.fsetstat(self._handle, mtime=mtime, mode=self.reading.mode)
             if self._sync:
                 self._last.append(self._wire.fsync(self._handle, self.reading.size))
-        self._last.append(self._wire.close_handle(self._handle))
+        self._last.append(self._wire.close_handle(self._handle, patience=30))
 
     def _settle(self) -> None:
         while self._writes:

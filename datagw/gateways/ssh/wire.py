@@ -150,8 +150,8 @@ class Wire:
     def open(self, path: str, flags: int) -> Answer:
         return self.request(p.OPEN, pack_text(path) + struct.pack(">II", flags, 0))
 
-    def close_handle(self, handle: bytes) -> Answer:
-        return self.request(p.CLOSE, pack_bytes(handle), patience=30)
+    def close_handle(self, handle: bytes, *, patience: float = 0) -> Answer:
+        return self.request(p.CLOSE, pack_bytes(handle), patience=patience)
 
     def read(self, handle: bytes, offset: int, size: int) -> Answer:
         return self.request(p.READ, pack_bytes(handle) + struct.pack(">QI", offset, size), weight=size)
