@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Sequence
 from datetime import date
@@ -171,6 +172,7 @@ def _run(
     from datagw.assets.running import run_job
     from datagw.cli.progress import shown
 
+    gc.freeze()  # Dagster and all that it imports stays, and need not be looked through for what can go
     with open_instance(file) as instance, shown(quiet=settings.quiet) as progress:
         outcome = run_job(file, job.name, days, instance=instance, progress=progress, **wishes)
     if settings.json:
