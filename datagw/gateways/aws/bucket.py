@@ -64,6 +64,7 @@ class Bucket:
         self._patient: Any = None
         self._store: S3Store | None = None
         self._large = threading.Semaphore(_LARGE_AT_ONCE)
+        self.copies_in_parts = threading.Semaphore(_LARGE_AT_ONCE)
         self._lock = threading.Lock()
         self._conditional = True
         self.extras = True  # whether the store takes what not every one knows: a checksum, a condition on a copy

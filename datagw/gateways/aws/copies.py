@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _WHOLE = 5 << 30  # bytes that one CopyObject takes
 _QUICK = 64 << 20  # bytes; for the copy of a larger object the store is given time
 _PART = 512 << 20  # of what has no parts of its own, and is too large
-_AT_ONCE = 8
+_AT_ONCE = 4
 _AS_MD5 = re.compile(r"[0-9a-f]{32}(-\d+)?")
 _STRONG = ("ChecksumSHA256", "ChecksumSHA512", "ChecksumSHA1", "ChecksumCRC64NVME")
 _KEPT = ("ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
@@ -70,7 +70,7 @@ class Copy:
             return standing
         sizes = self._parts_of(head)
         try:
-            etag = self._in_parts(sizes, given) if sizes else self._whole(given)
+            etag = self._in_turn(sizes, given) if sizes else self._whole(given)
         except Exception as error:
             self._tell(error)
             raise
@@ -151,6 +151,10 @@ class Copy:
         return _etag(answer["CopyObjectResult"])
 
     # ---- in parts
+
+    def _in_turn(self, sizes: list[int], given: dict[str, Any]) -> str | None:
+        with self.bucket.copies_in_parts:  # several requests each
+            return self._in_parts(sizes, given)
 
     def _in_parts(self, sizes: list[int], given: dict[str, Any]) -> str | None:
         upload, there = self._gone_on_with(sizes)
