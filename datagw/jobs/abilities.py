@@ -28,6 +28,21 @@ def unable(draft: Draft) -> Iterator[Complaint]:
         gateway = draft.gateways.get(copy.at.gateway)
         if gateway is not None and not (gateway.can("write") or gateway.can("publish")):
             yield Complaint(("to", number), f"a gateway of type {gateway.type} is only read: no copy can go there")
+        if copy.manifest is not None:
+            yield from _manifest(draft, number)
+
+
+def _manifest(draft: Draft, number: int) -> Iterator[Complaint]:
+    """A manifest tells of a set that is whole at some time, and that has a folder of its own, on a place of folders."""
+    gateway, key = draft.gateways.get(draft.table.to[number].at.gateway), ("to", number, "manifest")
+    if draft.table.when == "new files":
+        yield Complaint(key, "new files are no set that is ever whole", 'is for "daily" and "change"')
+    if gateway is not None and not (gateway.can("ls") and gateway.shows):
+        yield Complaint(key, f"a gateway of type {gateway.type} cannot be listed: there is no folder for a manifest")
+    if number < len(draft.templates) and draft.pattern.dated:
+        first, second = (draft.templates[number].folder(date(2024, 1, day)) for day in (30, 31))
+        if first == second:
+            yield Complaint(key, "the manifests of two days would have one name", "put %Y%m%d into a folder of `at`")
 
 
 def _unlisted(draft: Draft, why: str) -> Iterator[Complaint]:

@@ -119,6 +119,7 @@ def _copy(copy: CopyTable, template: Template, table: JobTable, marker: str | No
         overwrite=table.overwrite if copy.overwrite is None else copy.overwrite,
         if_gone=copy.if_gone or _if_gone(table),
         mode=copy.mode,
+        manifest=copy.manifest,
     )
 
 

@@ -60,7 +60,7 @@ class Source(_Model):
 
 
 class Copy(_Model):
-    """One place where the files are published. `mode` holds permission bits."""
+    """One place where the files are published. `mode` holds permission bits, `manifest` the name of a document."""
 
     name: str
     gateway: str
@@ -70,6 +70,7 @@ class Copy(_Model):
     overwrite: bool = True
     if_gone: type_of_if_gone = "send"
     mode: int | None = None
+    manifest: str | None = None
 
 
 class Folder(_Model):

@@ -266,6 +266,9 @@ class CopyTable(Table):
     mode: Annotated[int | None, BeforeValidator(octal)] = Field(
         None, description='Permissions of the published files, in octal: `"0640"`. Default: the gateway\'s.'
     )
+    manifest: Annotated[str | None, Field(pattern=r"^[^/]+$")] = Field(
+        None, description='A list of the files, written last, when all are proven: `"manifest.json"`. Default: none.'
+    )
 
 
 class BatchTable(Table):

@@ -19,6 +19,7 @@ from datagw.publishing.copying import local_hashes
 from datagw.publishing.copying_within import CopyWithin, kind_of_work
 from datagw.publishing.freeing import Freeing, remove_empty_folders
 from datagw.publishing.looking import in_place, look_at_copy, look_at_source, remember
+from datagw.publishing.manifests import write_manifest
 from datagw.publishing.markers import copy_marker, is_orphaned, marker_row, remove_marker, set_marker, source_marker
 from datagw.publishing.moving import templates_of
 from datagw.publishing.patience import held_back
@@ -283,6 +284,8 @@ class DayWork(Books):
             self._look_again(sight)
         if not sight.there and plan.due and self.source.keeps_folders:
             self.late[""] = "its folder is gone before all of it was on record; nothing is taken for empty"
+        if plan.due and self._clean:
+            self._write_manifests(sight)
         standing = self.world.ledger.markers_on(self.job.name, self.day) if self._clean else []
         if self._clean:
             self._remove_markers([row for row in standing if row.copy != ""])
@@ -301,6 +304,14 @@ class DayWork(Books):
             self._say("for the next run: %s", line)
         self._say("done (%s)", result.state)
         return result
+
+    def _write_manifests(self, sight: SourceSight) -> None:
+        """Of every copy that is whole now; the last that is seen of the day, but for its markers."""
+        for name, work in list(self.works.items()):
+            if work.sight.manifest is not None and all(file.claim.path in work.receipts for file in sight.files):
+                with self._surviving(name):
+                    if write_manifest(work):
+                        self._say("manifest written: %s", work.gateway.shown(work.sight.manifest))
 
     def _told(self, plan: DayPlan) -> Iterable[Action]:
         """The files left for later that make the day unfinished."""

@@ -9,11 +9,12 @@ import fnmatch
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
 from datagw.errors import NotFound, Rejected, Unavailable
-from datagw.files import RemoteFile, StagedFile, is_own_name, parent
+from datagw.files import RemoteFile, StagedFile, is_own_name, join, parent
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.hooks import seen_again
 from datagw.gateways.front.unchanged import open_for_writing
@@ -132,13 +133,16 @@ def look_at_copy(
         for file in files
     }
     marker = copy_marker(copy, day, gateway)
+    manifest = None if copy.manifest is None else join(copy.template.folder(day), copy.manifest)
     entries: dict[str, RemoteFile] = {}
     if gateway.shows and not gateway.can("ls"):
         entries = looked_up(gateway, list(dict.fromkeys(destinations.values())))
     elif gateway.shows:
-        for folder in _there(gateway, sorted({parent(path) for path in destinations.values()})):
+        wanted = {parent(path) for path in (*destinations.values(), *([manifest] if manifest else []))}
+        for folder in _there(gateway, sorted(wanted)):
             entries.update(listed(gateway, folder))
-    return CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, shows=gateway.shows)
+    sight = CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, shows=gateway.shows)
+    return sight if manifest is None else replace(sight, manifest=manifest)
 
 
 def looked_up(gateway: Gateway, paths: Sequence[str]) -> dict[str, RemoteFile]:

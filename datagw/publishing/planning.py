@@ -59,7 +59,7 @@ class CopySight:
     """What stands at one destination: the entries of every folder that the day's files go to, by path.
 
     `refused` says, by source path, why a file has no destination; without `shows`, what was published there cannot be
-    seen, and its receipt is all that there is.
+    seen, and its receipt is all that there is. `manifest` is where the copy's manifest goes, if it has one.
     """
 
     copy: Copy
@@ -70,6 +70,7 @@ class CopySight:
     marker: str | None = None
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
     shows: bool = True
+    manifest: str | None = None
 
     def is_source(self, source: SourceSight, claim: RemoteFile) -> bool:
         """Whether the copy of a file would be that very file, as far as names tell, through whatever root."""
@@ -153,6 +154,9 @@ def make_plan(
         draft.actions.extend(_goings(job, source, draft.actions, known))
     names = [sight.copy.name for sight in copies]
     state = _state_of_batch(job, names, source, draft, known) if job.new_files else _state(names, source, draft, known)
+    if state == "done" and source.files and any(sight.manifest not in (None, *sight.entries) for sight in copies):
+        state = "due"
+        draft.notes.append("everything is proven, but its manifest is not there")
     waiting = {action.source.path for action in draft.actions if action.kind == "wait"}
     again = soonest(None, (wait for path, wait in source.restless.items() if path in waiting))
     return DayPlan(job.name, day, state, tuple(draft.actions), tuple(draft.notes), again)
@@ -332,6 +336,8 @@ def _clashes(sight: CopySight, source: SourceSight) -> dict[str, str]:
     clashes: dict[str, str] = {}
     if sight.marker is not None and sight.marker in sight.destinations.values():
         clashes[sight.marker] = "this is the name of the copy's marker; choose another with `marker`"
+    if sight.manifest is not None and sight.manifest in sight.destinations.values():
+        clashes[sight.manifest] = "this is the name of the copy's manifest; choose another with `manifest`"
     for sources in taken.values():
         if len(sources) > 1:
             reason = "two sources would get this name: " + ", ".join(sorted(sources)[:3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import random
 import threading
 import uuid
@@ -157,6 +158,18 @@ def test_a_copy_in_parts_that_was_interrupted_goes_on_with_them(station, monkeyp
     assert (result.state, result.failures) == ("published", ())
     assert station.there() == expected({"large": content})
     assert (len(again), made, uploads(station.archive)) == (1, [], [])
+
+
+def test_a_manifest_tells_of_a_set_of_objects_with_their_versions(station):
+    lay(station)
+    (result,) = station.run(manifest="manifest.json", delete_source=True)
+    assert (result.state, result.deleted) == ("published", len(CONTENTS))
+    said = json.loads(station.archive.read(f"days/{DAY}/manifest.json"))
+    assert {file["path"]: (file["size"], file["sha256"]) for file in said["files"]} == {
+        name: (len(content), hashlib.sha256(content).hexdigest()) for name, content in CONTENTS.items()
+    }
+    for file in said["files"]:
+        assert file["version"] == station.archive.stat(f"days/{DAY}/{file['path']}").etag
 
 
 def test_metadata_of_the_source_go_with_it_and_settings_stand_before_them(store, monkeypatch, tmp_path):
