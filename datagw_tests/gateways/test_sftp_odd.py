@@ -89,6 +89,16 @@ def test_without_posix_rename_the_driver_says_that_it_cannot_replace(bare: Async
     assert (bare.root / "two").read_bytes() == b"2"
 
 
+def test_a_folder_at_the_final_name_is_not_put_aside(bare: AsyncSSH) -> None:
+    (bare.root / "f").mkdir()
+    (bare.root / "f" / "theirs").write_bytes(b"theirs")
+    (bare.root / "part").write_bytes(b"ours")
+    with gateway_on(bare) as gateway:
+        (error,) = gateway.rename_many([Rename("part", "f", True)])
+    assert isinstance(error, Rejected)
+    assert sorted(path.name for path in bare.root.rglob("*")) == ["f", "part", "theirs"]
+
+
 @pytest.mark.parametrize("extensions", [(), ("hardlink@openssh.com",)], ids=["looked at", "hard link"])
 def test_a_server_whose_rename_overwrites_is_kept_from_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extensions: tuple[str, ...]

@@ -8,8 +8,8 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from datagw.errors import GatewayError, NotFound, Unavailable, Unsupported
-from datagw.files import parent
+from datagw.errors import GatewayError, NotFound, Rejected, Unavailable, Unsupported
+from datagw.files import RemoteFile, parent
 from datagw.gateways.front.parallel import spread
 from datagw.gateways.front.reading import Reading, Rename, Sent, Upload
 from datagw.gateways.front.retries import wait
@@ -149,6 +149,11 @@ def old_name(part: str) -> str:
 
 def _replace_in_steps(gateway: Gateway, rename: Rename) -> GatewayError | None:
     """Old file aside, part to the final name, old file away: for a short while the final name is empty."""
+    (there,) = gateway.stat_many([rename.target])
+    if isinstance(there, RemoteFile) and there.kind == "folder":
+        return gateway.placed(Rejected("a folder stands in the way"), rename.target)
+    if isinstance(there, GatewayError) and not isinstance(there, NotFound):
+        return there
     aside = old_name(rename.source)
     (error,) = _each(gateway, [Rename(rename.target, aside, False)], gateway._rename_many, lambda r: r.source)
     if error is not None and not isinstance(error, NotFound):
