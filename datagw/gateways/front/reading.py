@@ -291,7 +291,7 @@ def _read_ahead(blocks: Generator[bytes], digest: Digest, over: threading.Event)
                     digest.update(block)
                     room.acquire()
                     if over.is_set():
-                        return
+                        raise Aborted("nobody reads on")
             ready.put(None)
         except BaseException as error:  # noqa: BLE001 - whatever it is belongs to the sending thread
             ready.put(error)
