@@ -139,6 +139,6 @@ def test_a_day_is_moved_whatever_call_a_crash_comes_at(minio, monkeypatch, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_day_is_moved_whatever_call_a_crash_comes_at_every_one(minio, monkeypatch, tmp_path):
+def test_a_day_is_moved_whatever_call_a_crash_comes_at_one_in_four(minio, monkeypatch, tmp_path):
     gateways = a_gateway(minio, monkeypatch), a_gateway(minio, monkeypatch)
-    assert die_at_each_call(tmp_path, *gateways, monkeypatch, 1, move_source=a_folder()) > 40
+    assert die_at_each_call(tmp_path, *gateways, monkeypatch, 4, move_source=a_folder()) > 40
