@@ -134,7 +134,7 @@ def a_folder() -> Folder:
 
 def test_a_day_is_moved_whatever_call_a_crash_comes_at(minio, monkeypatch, tmp_path):
     gateways = a_gateway(minio, monkeypatch), a_gateway(minio, monkeypatch)
-    assert die_at_each_call(tmp_path, *gateways, monkeypatch, 41, move_source=a_folder()) > 40
+    assert die_at_each_call(tmp_path, *gateways, monkeypatch, 53, move_source=a_folder()) > 40
 
 
 @pytest.mark.slow
