@@ -36,7 +36,7 @@ def get_many(gateway: Gateway, files: Sequence[RemoteFile], folder: Path) -> Ite
         getting = _Getting(gateway, chunk, folder)
         try:
             getting.all()
-            looks = gateway.stat_many([file.path for file in chunk])
+            looks = gateway.attempt(None, lambda session, chunk=chunk: list(gateway._look_after(session, chunk)))
         except Unavailable as error:
             _discard(getting.found)
             yield from [error] * len(chunk)

@@ -226,6 +226,10 @@ class Hooks:
             else:
                 yield file, None
 
+    def _look_after(self, session: Any, files: Sequence[RemoteFile]) -> Iterator[RemoteFile | GatewayError]:
+        """What files are once they have been read; where the reading itself was sure of the version, that."""
+        return self._stat_many(session, [file.path for file in files])
+
     def _outcome(self, path: str, call: Callable[[], None]) -> GatewayError | None:
         try:
             with self.speaking(path):

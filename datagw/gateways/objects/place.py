@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import mimetypes
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import ClassVar
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field
 from typing_extensions import override
 
 from datagw.errors import GatewayError, NotFound, Rejected, Unavailable
@@ -19,8 +18,6 @@ from datagw.gateways.front.duplicates import Duplicate, Duplicated, Known
 from datagw.gateways.front.reading import Published
 from datagw.gateways.objects.keys import is_a_name, key_of, name_below, prefix_of
 from datagw.gateways.objects.store import SECOND, Facts, Found, Origin, Store, seconds
-
-_JUST = 5.0  # seconds for which a whole content that was read counts as a look
 
 
 class Objects(Gateway):
@@ -34,8 +31,6 @@ class Objects(Gateway):
     metadata: dict[str, str] = Field(
         default_factory=dict[str, str], description='Further metadata of published objects: `{ license = "etalab" }`.'
     )
-
-    _just_read: dict[str, tuple[RemoteFile, float]] = PrivateAttr(default_factory=dict[str, tuple[RemoteFile, float]])
 
     @override
     def full(self, path: str) -> str:
@@ -114,9 +109,6 @@ class Objects(Gateway):
             session.any_below(prefix_of(self.root, ""))  # the bucket itself may have gone: that is no absence
 
     def _look(self, session: Store, path: str) -> RemoteFile:
-        known, when = self._just_read.pop(path, (None, 0.0))
-        if known is not None and time.monotonic() - when < _JUST:
-            return known
         return _claim(path, session.found(key_of(self.root, path)))
 
     # ---- reading
@@ -157,9 +149,15 @@ class Objects(Gateway):
             except GatewayError as error:
                 yield file, error
             else:
-                if file.etag is not None:
-                    self._just_read[file.path] = file, time.monotonic()
                 yield file, None
+
+    @override
+    def _look_after(self, session: Store, files: Sequence[RemoteFile]) -> Iterator[RemoteFile | GatewayError]:
+        """A small object that came under its ETag was that version a moment ago: it is not asked for once more."""
+        sure = [file.etag is not None and file.size <= session.small for file in files]
+        looks = self._stat_many(session, [file.path for file, known in zip(files, sure, strict=True) if not known])
+        for file, known in zip(files, sure, strict=True):
+            yield file if known else next(looks)
 
     # ---- writing
 
