@@ -27,6 +27,7 @@ from datagw.gateways.web.documents import each_of_xml, value_at, values_at
 
 _BLOCK = 1 << 18
 _PIECE = 1 << 25  # bytes sent in one request, where the server goes on with a file
+_TRIES = 10
 _SLOWEST = 20_000  # bytes a second, of a line
 _SLOWEST_PLACE = 50_000_000  # bytes a second, of a place that stores what has arrived
 _WANTED = (
@@ -111,9 +112,15 @@ class Webdav(Http):
 
     @override
     def _read(self, session: Asking, path: str, offset: int = 0) -> Iterator[bytes]:
-        if not offset:
-            return self._content(session, path)
-        return self._content(session, path, self._stat(session, path), offset)
+        """Apache tells the size of one version and sends the next, if it is replaced just then: a look tells."""
+        for _ in range(_TRIES):
+            before = self._stat(session, path)
+            if offset:
+                return self._content(session, path, before, offset)
+            content = list(self._content(session, path))
+            if self._stat(session, path).version == before.version:
+                return iter(content)
+        raise Unavailable("the file changes faster than it can be read")
 
     @override
     def _write(self, session: Asking, reading: Reading, sync: bool) -> None:

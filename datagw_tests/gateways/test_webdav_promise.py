@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +10,15 @@ from typing import Any, ClassVar
 
 import pytest
 
+from datagw.errors import GatewayError
 from datagw.gateways.base import Gateway
 from datagw.gateways.webdav import Webdav
 from datagw_tests.conftest import require_server
-from datagw_tests.gateways.promise import Place, Promise
+from datagw_tests.gateways.promise import NASTY, Place, Promise, hold, publish
 from datagw_tests.servers import apache
 from datagw_tests.servers.chaos import Chaos
 from datagw_tests.servers.process import Process
+from datagw_tests.servers.rclone import Rclone
 from datagw_tests.servers.sftpgo import Sftpgo
 
 
@@ -82,6 +85,26 @@ class TestWebdavOnSftpgo(TestWebdav):
     @classmethod
     def made(cls, folder: Path) -> Process:
         return Sftpgo(folder, service="webdav")
+
+
+@pytest.mark.slow
+class TestWebdavOnRclone(TestWebdavOnSftpgo):
+    """`rclone serve webdav`: no control characters in names, which it cannot find again."""
+
+    @classmethod
+    def made(cls, folder: Path) -> Process:
+        return Rclone(folder, "webdav", "--vfs-cache-mode", "off")
+
+    @pytest.mark.parametrize("name", NASTY, ids=range(len(NASTY)))
+    def test_hostile_names_travel_safely(
+        self, place: Place, gateway: Gateway, filler: Gateway, tmp_path: Path, name: str
+    ) -> None:
+        if not re.search(r"[\x00-\x1f]", name):
+            super().test_hostile_names_travel_safely(place, gateway, filler, tmp_path, name)
+            return
+        with pytest.raises(GatewayError):
+            publish(gateway, hold(tmp_path, "a", b"x"), f"dir {name}/{name}")
+        assert [entry.path for entry in gateway.ls(recursive=True) if entry.kind == "file"] == []
 
 
 @pytest.mark.slow
