@@ -37,8 +37,7 @@ class Process:
 
     def answers(self) -> bool:
         """Whether it is up."""
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+        return listens(self.port)
 
     @property
     def running(self) -> bool:
@@ -87,6 +86,12 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+def listens(port: int) -> bool:
+    """Whether somebody does at that port of 127.0.0.1."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _kill(pids: list[int]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from datagw_tests.servers.built import program
 from datagw_tests.servers.ports import free_port
-from datagw_tests.servers.process import Process
+from datagw_tests.servers.process import Process, listens
 
 USERNAME, PASSWORD = "station7", "right-password"
 
@@ -47,7 +47,10 @@ class Sftpgo(Process):
 
     def environment(self) -> dict[str, str]:
         local = {f"SFTPGO_{kind}__BINDINGS__0__ADDRESS": "127.0.0.1" for kind in ("SFTPD", "FTPD", "WEBDAVD")}
-        return {**os.environ, **local, "SFTPGO_FTPD__HASH_SUPPORT": "1"}
+        return {**os.environ, **local, "SFTPGO_FTPD__HASH_SUPPORT": "1", "SFTPGO_COMMON__MAX_PER_HOST_CONNECTIONS": "0"}
+
+    def answers(self) -> bool:
+        return self.log.exists() and listens(self.ssh_port) and super().answers()
 
     def cut(self) -> None:
         """Ends it, with every session that is open, and starts it again."""

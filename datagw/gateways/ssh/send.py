@@ -14,7 +14,7 @@ from datagw.errors import GatewayError, NotFound, Unavailable
 from datagw.files import parent
 from datagw.gateways.front.reading import Reading
 from datagw.gateways.ssh import packets as p
-from datagw.gateways.ssh.errors import meaning, why_not_made, why_not_written
+from datagw.gateways.ssh.errors import look, meaning, why_not_made, why_not_written
 from datagw.gateways.ssh.packets import Answer, Status
 from datagw.gateways.ssh.wire import Wire
 
@@ -69,8 +69,8 @@ class Sender:
                 transfer.abandon()
 
     def open(self, reading: Reading) -> Answer:
-        """The request to open a part: made anew, or at its place where it goes on."""
-        flags = p.FOR_WRITING | (p.CREATE | p.EXCLUSIVE if reading.offset == 0 else 0)
+        """The request to open a part: made anew (emptied by who does not heed EXCLUSIVE), or as it is to go on."""
+        flags = p.FOR_WRITING | (p.CREATE | p.EXCLUSIVE | p.TRUNCATE if reading.offset == 0 else 0)
         return self._wire.open(self._full(reading.part), flags)
 
     def opened(self, reading: Reading, answer: Answer) -> bytes:
@@ -104,7 +104,17 @@ class Sender:
         error = why_not_written(self._wire, status, folder, reading.size - reading.offset)
         if isinstance(error, Unavailable):
             raise error
+        if reading.offset and not self._wire.openssh and self._goes_on_with_nothing(reading):
+            raise Unavailable(
+                "the server does not write behind the end of a file; it is begun again", path=reading.final
+            )
         return self.placed(error, reading)
+
+    def _goes_on_with_nothing(self, reading: Reading) -> bool:
+        """Whether nothing came to a part that was to be continued; it has been removed then, to be begun again."""
+        native = self._full(reading.part)
+        there = look(self._wire, native)
+        return there is not None and there.size == reading.offset and self._wire.remove(native).status() is None
 
     def no_times(self, status: Status) -> None:
         """Says once that this place takes no modification times, and asks no more for them."""
