@@ -16,6 +16,7 @@ from datagw.gateways.front.unchanged import open_for_writing
 from datagw.gateways.paths.templates import Template
 from datagw.jobs import Job
 from datagw.ledger import FailureRow, Intent, Lease, Receipt
+from datagw.publishing.apart import Apart
 from datagw.publishing.copying import CopyWork
 from datagw.publishing.looking import local_path
 from datagw.publishing.moving import move, move_by_copy
@@ -52,6 +53,7 @@ class Freeing:
         self.deleted: list[str] = []
         self.late: dict[str, str] = {}
         self.failures: list[FileFailure] = []
+        self._apart = Apart(source)
 
     def free(self, files: Sequence[SourceFile]) -> None:
         """What may go, goes; what may not is named in `late`, with the reason."""
@@ -120,7 +122,7 @@ class Freeing:
 
     def _remove(self, claims: Sequence[RemoteFile]) -> None:
         if not self.source.can("rename"):
-            same = self._same(claims)
+            same = self._same(self._not_their_own_copies(claims))
             if self.job.move_source is not None:
                 self._move_by_copies(same, self.job.move_source.template)
                 return
@@ -140,6 +142,21 @@ class Freeing:
         else:
             self._remove_asides(ready)
         self.world.ledger.forget_intents(self.lease, list(intents.values()))
+
+    def _not_their_own_copies(self, claims: Sequence[RemoteFile]) -> list[RemoteFile]:
+        """Those whose copies are other files: what cannot be put aside would be gone when that is found out."""
+        kept = list(claims)
+        for work in self.works:
+            mine, kept = kept, list[RemoteFile]()
+            for claim in mine:
+                destination = work.receipts[claim.path].destination
+                if self._apart.may_be_one(claim.path, work.gateway, destination):
+                    self._failed(
+                        claim.path, f"its copy {work.gateway.shown(destination)} is the very same file; it stays"
+                    )
+                else:
+                    kept.append(claim)
+        return kept
 
     def _put_aside(self, intents: Sequence[Intent]) -> list[Intent]:
         outcomes = self.source.rename_many([Rename(intent.source, intent.part, False) for intent in intents])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from datagw.gateways.memory import Memory
+from datagw.gateways.paths.templates import Template
 from datagw.gateways.s3 import S3
+from datagw.jobs.models import Folder
 from datagw.publishing.freeing import Freeing
 from datagw_tests.gateways.s3_stores import a_gateway, minio
 from datagw_tests.publishing.station import Station
@@ -49,3 +50,30 @@ def test_an_object_that_is_replaced_right_after_it_was_compared_stays(lake, monk
     (result,) = station.run(delete_source=True)
     assert (result.copies["archive"].adopted, result.deleted) == (1, 0)
     assert objects(lake) == {f"{DAY}/a.csv": b"new"}
+
+
+@pytest.mark.parametrize(
+    "way", [{"delete_source": True}, {"move_source": Folder(gateway="station", template=Template.parse("done/"))}]
+)
+def test_a_copy_that_is_the_source_under_another_address_of_the_store_costs_no_object(
+    minio, lake, monkeypatch, tmp_path, way
+):
+    there = f"http://localhost:{minio.port}"
+    archive = a_gateway(minio, monkeypatch, bucket=lake.bucket, endpoint_url=there)
+    station = Station(tmp_path, archive, source=lake)
+    lake.put(b"the only one", f"{DAY}/a.csv")
+    (result,) = station.run(to=["in/%Y%m%d/"], **way)
+    assert result.state == "failed"
+    assert "the very same file" in (result.failures[0].error if result.failures else result.error or "")
+    assert objects(lake) == {f"{DAY}/a.csv": b"the only one"}
+    assert [entry.name for entry in lake.using().ls(DAY) if entry.name.startswith(".datagw")] == []
+
+
+def test_objects_of_the_same_names_in_another_bucket_let_their_sources_go(minio, lake, monkeypatch, tmp_path):
+    archive = a_gateway(minio, monkeypatch, endpoint_url=f"http://localhost:{minio.port}")
+    station = Station(tmp_path, archive, source=lake)
+    lake.put(b"one of two", f"{DAY}/a.csv")
+    (result,) = station.run(to=["in/%Y%m%d/"], delete_source=True)
+    assert (result.state, result.deleted) == ("published", 1)
+    assert objects(lake) == {}
+    assert station.there() == {f"in/{DAY}/a.csv": b"one of two"}
