@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, PrivateAttr, field_validator
 from typing_extensions import override
 
-from datagw.errors import Denied, Full, GatewayError, NotFound, Rejected, Unavailable, Unsupported
+from datagw.errors import Changed, Denied, Full, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, join, parent
 from datagw.gateways.base import Reading
 from datagw.gateways.front.limits import block_of
@@ -83,9 +83,10 @@ class Webdav(Http):
 
     @override
     def _ls(self, session: Asking, folder: str) -> Iterator[RemoteFile]:
-        itself = _path_of(self._address(folder))
+        itself, told = _path_of(self._address(folder)), False
         for where, found in self._told_of(session, folder, "1"):
             if where == itself:
+                told = True
                 if found.kind != "folder":
                     raise NotFound("a file, not a folder", path=folder)
                 continue
@@ -93,6 +94,8 @@ class Webdav(Http):
             if name in ("", ".", "..") or "\0" in name:
                 raise Rejected("the server lists what can be no file", path=folder)
             yield found.at(join(folder, name))
+        if not told:
+            raise Rejected("the server lists something else than this folder; is `url` right?", path=folder)
 
     def _told_of(self, session: Asking, path: str, depth: str) -> Iterator[tuple[str, RemoteFile]]:
         """What PROPFIND says: the path in each address, decoded and without a slash at its end, and the claim."""
@@ -115,9 +118,10 @@ class Webdav(Http):
         """Apache tells the size of one version and sends the next, if it is replaced just then: a look tells."""
         for _ in range(_TRIES):
             before = self._stat(session, path)
-            if offset:
-                return self._content(session, path, before, offset)
-            content = list(self._content(session, path))
+            try:
+                content = list(self._content(session, path, before, offset))
+            except Changed:
+                continue
             if self._stat(session, path).version == before.version:
                 return iter(content)
         raise Unavailable("the file changes faster than it can be read")
@@ -227,18 +231,18 @@ class Webdav(Http):
 
     @override
     def _rmdir(self, session: Asking, folder: str) -> None:
-        """DELETE of what is empty; a lock, where the server has them, sees to it that nothing comes in between."""
+        """DELETE of what is empty, under a lock, so that nothing comes in between; without locks the folder stays."""
         if self._stat(session, folder).kind != "folder":  # to lock what is not there would make it
             raise Rejected("a file, not a folder")
-        lock = self._locked(session, folder)
+        if not (lock := self._locked(session, folder)):
+            raise Rejected("the server knows no locks, and would delete what comes in the meantime")
         try:
             if any(True for _ in self._ls(session, folder)):
                 raise Rejected("the folder is not empty")
-            held = {"If": f"<{self._address(folder)}/> ({lock})"} if lock else {}
+            held = {"If": f"<{self._address(folder)}/> ({lock})"}
             self._do(session, "DELETE", folder, headers=held, folder=True)
         except BaseException:
-            if lock:
-                self._do(session, "UNLOCK", folder, headers={"Lock-Token": lock}, folder=True)
+            self._do(session, "UNLOCK", folder, headers={"Lock-Token": lock}, folder=True)
             raise
 
     def _locked(self, session: Asking, folder: str) -> str:
@@ -331,19 +335,24 @@ def _path_of(address: str) -> str:
 
 def _entries(blocks: Iterator[bytes], host: str) -> Iterator[tuple[str, RemoteFile]]:
     """The entries of a 207 (RFC 4918 §13) as they come: paths and claims. What is gone by now is left out."""
+    empty = True
     for one in each_of_xml(blocks, "multistatus.response"):
+        empty = False
         code = _code(value_at(one, "status"))
         if code in _GONE:
             continue
         if code not in _DONE:
             raise refusals.of_status(code, host, None)
-        said = [
-            prop
-            for some in values_at(one, "propstat")
-            if _code(value_at(some, "status")) in _DONE
-            for prop in values_at(some, "prop")
-        ]
+        said: list[object] = []
+        for some in values_at(one, "propstat"):
+            code = _code(value_at(some, "status"))
+            if code in _DONE:
+                said += values_at(some, "prop")
+            elif code not in _GONE:  # not that it has no such property: it does not tell, whether file or folder
+                raise refusals.of_status(code, host, None)
         yield _path_of(_text(one, "href")), _claim(said)
+    if empty:
+        raise Rejected(f"{host} answers 207 and tells nothing")
 
 
 def _claim(said: list[object]) -> RemoteFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,9 @@ def test_each_refusal_says_what_it_means(odd: Misbehaving, gateway: Webdav, code
         (multistatus("<x:response><x:href>/f</x:href><x:status>HTTP/1.1 403 No</x:status></x:response>"), Denied),
         (multistatus("<x:response><x:href>/f</x:href><x:status>HTTP/1.1 500 No</x:status></x:response>"), Unavailable),
         (multistatus("<x:response><x:href>/f</x:href><x:status>HTTP/1.1 404 No</x:status></x:response>"), NotFound),
+        (multistatus(), Rejected),
+        (multistatus(entry("/f").replace("200 OK", "500 No")), Unavailable),
+        (multistatus(entry("/f").replace("200 OK", "403 No")), Denied),
         (raw(b"HTTP/1.1 207 Multi\r\nContent-Length: 900\r\n\r\n", b"<x:multistatus xmlns:x='DAV:'>"), Unavailable),
     ],
 )
@@ -118,6 +122,26 @@ def test_a_listing_is_of_its_folder_and_names_stay_names(odd: Misbehaving, gatew
     propfind(odd, "/f/", multistatus(entry("/f")))
     with pytest.raises(NotFound, match="not a folder"):
         list(gateway.ls("f"))
+
+
+@pytest.mark.parametrize("told", [(), (entry("/elsewhere/", kind="<x:collection/>"),), (entry("/d/x"),)])
+def test_a_listing_that_does_not_speak_of_its_folder_is_no_empty_folder(
+    odd: Misbehaving, gateway: Webdav, told: tuple[str, ...]
+):
+    propfind(odd, "/d/", multistatus(*told))
+    with pytest.raises(Rejected):
+        list(gateway.ls("d"))
+
+
+@pytest.mark.parametrize("classes", ["1", "1, 3, extended-mkcol"])
+def test_a_folder_stays_where_no_lock_keeps_others_out_of_it(odd: Misbehaving, gateway: Webdav, classes: str):
+    folder = multistatus(entry("/d/", kind="<x:collection/>"))
+    propfind(odd, "/d/", folder)
+    propfind(odd, "/d", folder)
+    odd._replies["OPTIONS", "/"] = [raw(f"HTTP/1.1 200 OK\r\nDAV: {classes}\r\nContent-Length: 0\r\n\r\n".encode())]
+    odd._replies["DELETE", "/d/"] = [status(204)]
+    assert not gateway.rmdir("d")
+    assert odd.count("DELETE") == 0
 
 
 @pytest.mark.parametrize("said", ["SHA256", "MD5"])
@@ -187,6 +211,9 @@ def test_a_large_file_goes_on_in_a_later_run_behind_the_pieces_that_arrived(
         (cut,) = first.send([Upload(staged, part, "large")])
         assert isinstance(cut.error, Unavailable)
         line.cut_after = None
+        end = time.monotonic() + 20
+        while sum(f" PUT /{part}" in one for one in httpd.asked()) < 2:  # Apache may still be writing what has arrived
+            assert time.monotonic() < end
         with Webdav(**fields(httpd, line.port)).using(retries=QUICK) as second:
             (sent,) = second.send([Upload(staged, part, "large", resume=True)])
             assert sent.error is None
