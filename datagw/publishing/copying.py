@@ -197,6 +197,10 @@ class CopyWork:
         """
         return part_name(self._told_apart(action), action.destination)
 
+    def parts(self, action: Action) -> set[str]:
+        """All names under which this version may have been begun, by this run or an earlier one."""
+        return {self.part(action)}
+
     def _told_apart(self, action: Action) -> str:
         return f"{self.world.ledger.id} {self.job.name} {self.day} {action.source.content_version}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from typing_extensions import override
 from datagw.errors import GatewayError, Unavailable
 from datagw.files import RemoteFile, part_name
 from datagw.gateways.base import Gateway
-from datagw.gateways.front.duplicates import Duplicate, Duplicated
+from datagw.gateways.front.duplicates import Duplicate, Duplicated, NotByItself
 from datagw.ledger import Intent, Receipt
 from datagw.publishing import requesting
 from datagw.publishing.copying import ROUNDS, CopyWork
@@ -36,6 +36,8 @@ class CopyWithin(CopyWork):
     """
 
     source: Gateway | None = None
+    not_made: dict[str, Action] = field(default_factory=dict[str, Action])
+    """What the place does not copy by itself after all, by source."""
 
     @property
     def _from(self) -> Gateway:
@@ -46,6 +48,10 @@ class CopyWithin(CopyWork):
     @override
     def part(self, action: Action) -> str:
         return part_name(self._told_apart(action), action.destination, "copy")
+
+    @override
+    def parts(self, action: Action) -> set[str]:
+        return {self.part(action), self._as_any_other().part(action)}
 
     # ---- adopting
 
@@ -105,14 +111,27 @@ class CopyWithin(CopyWork):
 
     # ---- copying
 
-    def copy_all(self, actions: Sequence[Action]) -> None:
-        """Has the place copy these files, and writes the receipts of what is known to be equal."""
+    def copy_all(self, actions: Sequence[Action]) -> tuple[CopyWork, list[Action]]:
+        """Has the place copy these files, and writes the receipts of what is known to be equal.
+
+        What the place does not copy by itself is returned, and the work that sends it as it would any other file.
+        """
         begin = time.monotonic()
         for start in range(0, len(actions), _BATCH):
             self._copy_batch(actions[start : start + _BATCH])
             if self.dead is not None:
                 raise self.dead
         self.seconds += time.monotonic() - begin
+        if not self.not_made:
+            return self, []
+        text = "%s: the place does not copy by itself: downloaded and sent, this time: %d of %d files"
+        self.world.log.warning(text, self.copy.name, len(self.not_made), len(actions))
+        return self._as_any_other(), list(self.not_made.values())
+
+    def _as_any_other(self) -> CopyWork:
+        """The work that goes on with all that this one knows and has done."""
+        known = {one.name: getattr(self, one.name) for one in fields(CopyWork)}
+        return requesting.kind_of_work(self.gateway)(**known)
 
     def _copy_batch(self, actions: Sequence[Action]) -> None:
         notes = Notes(self.world.ledger, self.job.name, self.day, self.copy.name)
@@ -138,7 +157,9 @@ class CopyWithin(CopyWork):
         doubtful: list[Duplicated] = []
         since = time.monotonic()
         for done in self.gateway.copy_within(self._from, wishes):
-            if done.error is not None:
+            if isinstance(done.error, NotByItself):
+                self.not_made[by_final[done.wish.final].source.path] = by_final[done.wish.final]
+            elif done.error is not None:
                 self._not_sent(by_final[done.wish.final].source.path, done.error)
             elif done.known.proof is None:
                 doubtful.append(done)
@@ -183,7 +204,8 @@ class CopyWithin(CopyWork):
 
     def _forget_refused(self, intents: Mapping[str, Intent]) -> None:
         """Of these intents, by source, those whose file is sure not to stand there; else the next run has to look."""
-        refused = {failure.source for failure in self.failures if not failure.unanswered} | self.late.keys()
+        refused = {failure.source for failure in self.failures if not failure.unanswered}
+        refused |= self.late.keys() | self.not_made.keys()
         over = [intent for path, intent in intents.items() if path in refused]
         if over:
             self.world.ledger.forget_intents(self.lease, over)

@@ -135,7 +135,7 @@ class DayWork(Books):
                     if action.kind == "refuse":
                         work.failed(action.source.path, f"{action.destination}: {action.reason}")
                 sends[name] += [action for action in differing if action.kind == "send"]
-                claimed = {work.part(action) for action in (*sends[name], *plan.of("wait", name))}
+                claimed = {part for action in (*sends[name], *plan.of("wait", name)) for part in work.parts(action)}
                 claimed |= self._claimed_later(name, sight)
                 remove_unclaimed_parts(self.world, self.lease, work.gateway, work.sight, plan, claimed)
             size = sum(action.source.size for action in sends[name])
@@ -227,12 +227,12 @@ class DayWork(Books):
             self._say("markers set: %s", ", ".join(standing))
 
     def _copy_within(self, sends: dict[str, list[Action]]) -> None:
-        """What a place copies by itself; nothing of that is left to be sent."""
+        """What a place copies by itself; what it does not is left to be sent."""
         for name, work in list(self.works.items()):
             if isinstance(work, CopyWithin) and (mine := sends.get(name)):
                 sends[name] = []
                 with self._surviving(name):
-                    work.copy_all(mine)
+                    self.works[name], sends[name] = work.copy_all(mine)
                     self._say("%s: copied by the place itself: %s", name, _files(work.sent_files))
 
     def _send(self, sends: Mapping[str, Sequence[Action]]) -> None:

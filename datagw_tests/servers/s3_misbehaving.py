@@ -7,9 +7,11 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-EMPTY = b'<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><KeyCount>0</KeyCount></ListBucketResult>'
+_LIST = '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><KeyCount>{}</KeyCount>{}</ListBucketResult>'
+_ENTRY = "<Contents><Key>{}</Key><LastModified>2026-11-21T18:00:00.000Z</LastModified><ETag>{}</ETag><Size>{}</Size></Contents>"
+_PREFIX = "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>"
 
 
 class Asked(NamedTuple):
@@ -77,7 +79,7 @@ class MisbehavingStore:
     def plainly(self, asked: Asked) -> Answer:
         """What a store in a good mood says."""
         if not asked.key:
-            return Answer(200, EMPTY)
+            return Answer(200, self._list(asked.query))
         if asked.method == "PUT":
             self.objects[asked.key] = asked.body
             return Answer(200, headers=(("ETag", f'"{self.etag(asked.body)}"'),))
@@ -89,6 +91,19 @@ class MisbehavingStore:
         content = self.objects[asked.key]
         told = (("ETag", f'"{self.etag(content)}"'), ("Last-Modified", "Sat, 21 Nov 2026 18:00:00 GMT"))
         return Answer(200, content, (*told, ("Content-Length", str(len(content)))))
+
+    def _list(self, query: str) -> bytes:
+        asked = dict(parse_qsl(query))
+        prefix, delimiter = asked.get("prefix", ""), asked.get("delimiter")
+        found: dict[str, str] = {}
+        for key, content in sorted(self.objects.items()):
+            below = key.removeprefix(prefix)
+            if key.startswith(prefix) and delimiter and delimiter in below:
+                folder = prefix + below.partition(delimiter)[0] + delimiter
+                found[folder] = _PREFIX.format(quote(folder))
+            elif key.startswith(prefix):
+                found[key] = _ENTRY.format(quote(key), self.etag(content), len(content))
+        return _LIST.format(len(found), "".join(found.values())).encode()
 
     def count(self, method: str) -> int:
         """How many requests of this method came for objects."""

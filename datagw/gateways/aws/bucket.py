@@ -68,6 +68,7 @@ class Bucket:
         self._lock = threading.Lock()
         self._conditional = True
         self.extras = True  # whether the store takes what not every one knows: a checksum, a condition on a copy
+        self.copies = True  # whether it knows CopyObject, as far as we have been told
 
     def close(self) -> None:
         """Ends what is under way, threads and connections."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from datagw.errors import Changed, NotFound, Rejected, Unavailable, Unsupported
 from datagw.gateways.aws import refusals
 from datagw.gateways.aws.stale import abort, abort_stale, etag_of_parts
-from datagw.gateways.front.duplicates import Known, Memo
+from datagw.gateways.front.duplicates import Known, Memo, NotByItself
 from datagw.gateways.objects.store import Copied, Facts, Origin, nanoseconds
 from datagw.gateways.objects.threads import Threads
 
@@ -32,6 +32,7 @@ _AS_MD5 = re.compile(r"[0-9a-f]{32}(-\d+)?")
 _STRONG = ("ChecksumSHA256", "ChecksumSHA512", "ChecksumSHA1", "ChecksumCRC64NVME")
 _KEPT = ("ContentType", "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
 _NO_TYPE = (None, "", "binary/octet-stream", "application/octet-stream")
+_NO_COPIES = "the store does not copy by itself"
 _Head = dict[str, Any]
 
 
@@ -64,6 +65,8 @@ class Copy:
         """The copy, and how it is known; what it has of its origin beside the content stays with it."""
         if (self.origin.bucket, self.origin.key) == (self.bucket.name, self.key):
             raise Rejected("the source stands at the destination: they are one and the same file")
+        if not self.bucket.copies:
+            raise NotByItself(_NO_COPIES)
         head = _look(self.bucket, self.origin)
         given = self._given(head)
         if not self.facts.replace and (standing := self._standing(head)) is not None:
@@ -147,6 +150,9 @@ class Copy:
             if self.bucket.extras and isinstance(refusals.of_client(error), Unsupported):
                 self.bucket.extras = False
                 return self._whole(given)
+            if _is_unknown(error):
+                self.bucket.copies = False
+                raise NotByItself(_NO_COPIES) from error
             raise
         return _etag(answer["CopyObjectResult"])
 
@@ -208,13 +214,13 @@ class Copy:
         def one(number: int) -> str:
             end, size = ends[number - 1], sizes[number - 1]
             client = self.bucket.patient if size > _QUICK else self.client
-            answer = client.upload_part_copy(
-                **self.named,
-                UploadId=upload,
-                PartNumber=number,
-                CopySourceRange=f"bytes={end - size}-{end - 1}",
-                **self.source,
-            )
+            asked = {"PartNumber": number, "CopySourceRange": f"bytes={end - size}-{end - 1}", **self.source}
+            try:
+                answer = client.upload_part_copy(**self.named, UploadId=upload, **asked)
+            except Exception as error:
+                if _is_unknown(error):
+                    raise NotByItself(_NO_COPIES) from error
+                raise
             return str(answer["CopyPartResult"]["ETag"]).strip('"')
 
         threads = Threads(_AT_ONCE, self.bucket.threads.fence)
@@ -257,6 +263,11 @@ def _look(bucket: Bucket, origin: Origin) -> _Head:
     if head["ContentLength"] != origin.size or origin.etag not in (None, _etag(head)):
         raise Changed("the object is another one by now", **where)
     return head
+
+
+def _is_unknown(error: Exception) -> bool:
+    """Whether the store says that it knows no such request: 501 NotImplemented, or 405 MethodNotAllowed."""
+    return isinstance(refusals.of_client(error), Unsupported) or refusals.code_of(error)[0] == 405
 
 
 def _copied(found: _Head, sha256: str, proof: Any) -> Copied:

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from datagw.errors import GatewayError
+from datagw.errors import GatewayError, Unsupported
 from datagw.files import RemoteFile
+
+
+class NotByItself(Unsupported):
+    """The place makes no copy of this file by itself, and nothing of one stands there; it can be sent as any other."""
 
 
 @dataclass(slots=True)
