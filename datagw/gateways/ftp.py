@@ -215,8 +215,8 @@ class Ftp(Gateway):
                 raise
             self._known[way] = False  # it said yes, and could not
             raise Unavailable(f"the server does not go on with a file by {way}: {error}") from error
-        cut_off = session.tls is not None and reading.size >= _WORTH_A_LOOK  # which many take for the end
-        there = self._there(session, reading.part) if way or cut_off else None
+        worth_it = way or reading.size >= _WORTH_A_LOOK  # data that are cut off look to many as if they had ended
+        there = self._there(session, reading.part) if worth_it else None
         if there is not None and there.size not in (None, reading.size):
             if way:
                 self._known[way] = False  # it wrote the rest elsewhere than behind what was there

@@ -6,6 +6,7 @@ A new gateway adds one class here, as in `test_promise.py`.
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
@@ -16,7 +17,7 @@ from typing import Any, ClassVar
 import pytest
 
 from datagw.errors import Unavailable
-from datagw.files import is_own_name
+from datagw.files import StagedFile
 from datagw.gateways.base import Gateway
 from datagw.gateways.datagouv import Datagouv
 from datagw.gateways.front.retries import RetryPolicy
@@ -26,10 +27,11 @@ from datagw.gateways.http import Http
 from datagw.gateways.local import Local
 from datagw.gateways.s3 import S3
 from datagw.gateways.sftp import Sftp
+from datagw.gateways.webdav import Webdav
 from datagw_tests.conftest import require_server
 from datagw_tests.gateways.conftest import an_sshd
 from datagw_tests.gateways.promise import QUICK, calls, hold, publish
-from datagw_tests.servers import nginx, udata
+from datagw_tests.servers import apache, nginx, udata
 from datagw_tests.servers.certificates import Authority
 from datagw_tests.servers.chaos import Chaos
 from datagw_tests.servers.ftp_pyftpdlib import PASSWORD, Pyftpd
@@ -60,6 +62,10 @@ class Far:
         """The lines are well again."""
         well = dict.fromkeys(("cut_after", "cut_after_down", "silent_after", "silent_after_down"))
         self.fall(**well, latency=0.0, refuse=False, silent=False)
+
+    def seen(self) -> list[str]:
+        """The names that everybody sees; of the others some are ours, and some the server's."""
+        return [one.path for one in self.near.ls() if not one.path.startswith(".")]
 
     def cut(self) -> None:
         """What is open now is reset."""
@@ -110,8 +116,10 @@ class Faults:
 
     @pytest.fixture
     def there(self, far: Far, tmp_path: Path) -> str:
-        """A large file that is there."""
-        publish(far.near, hold(tmp_path, "source", BIG), "there.csv")
+        """A large file that is there, and has been for long: of a new one some do not tell for sure which it is."""
+        staged = hold(tmp_path, "source", BIG)
+        os.utime(staged.local, (1_760_000_000, 1_760_000_000))
+        publish(far.near, StagedFile(staged.local, Local(root=str(tmp_path)).stat("source")), "there.csv")
         return "there.csv"
 
     @pytest.fixture
@@ -155,13 +163,13 @@ class Faults:
 
         def cut() -> None:
             far.cut()
-            seen.append([one.path for one in far.near.ls() if not is_own_name(one.path)])
+            seen.append(far.seen())
 
         with far.made().using(retries=QUICK, moved=midway(cut)) as gateway:
             assert publish(gateway, hold(tmp_path, "a", BIG), "new.csv") in ("hash", "readback")
             assert seen == [[]]
             whole(gateway, "new.csv", BIG)
-        assert [one.path for one in far.near.ls()] == ["new.csv"]
+        assert far.seen() == ["new.csv"]
 
     @pytest.mark.usefixtures("writes")
     def test_a_line_that_is_cut_again_and_again_takes_a_file_or_nothing(self, far: Far, tmp_path: Path) -> None:
@@ -173,7 +181,7 @@ class Faults:
                 with pytest.raises(Unavailable):
                     publish(gateway, hold(tmp_path, "a", BIG), "new.csv")
                 far.heal()
-                assert [one.path for one in far.near.ls() if not is_own_name(one.path)] == []
+                assert far.seen() == []
                 publish(gateway, hold(tmp_path, "a", BIG), "new.csv")
         far.heal()
         whole(far.near, "new.csv", BIG)
@@ -207,7 +215,7 @@ class Faults:
                     call()
             far.heal()
             whole(gateway, there, BIG)
-        assert [one.path for one in far.near.ls() if not is_own_name(one.path)] == [there]
+        assert far.seen() == [there]
 
     def test_a_black_hole_is_left_by_the_gateways_own_timeout(self, far: Far, there: str, into: Path) -> None:
         """New connections go into it as well as those that are open: each call finds the one after the other."""
@@ -240,8 +248,7 @@ class Faults:
             with soon(writer), pytest.raises(Unavailable):
                 publish(writer, hold(tmp_path, "a", BIG), "new.csv")
             far.heal()  # what was on its way arrives now
-            for one in far.near.ls():
-                assert is_own_name(one.path) or far.near.read(one.path) == BIG
+            assert all(far.near.read(name) == BIG for name in far.seen())
             with far.made().using(retries=QUICK) as patient:
                 publish(patient, hold(tmp_path, "a", BIG), "new.csv")
             whole(writer, "new.csv", BIG)
@@ -306,6 +313,31 @@ class TestHttp(Faults):
         with Chaos("127.0.0.1", server.port) as line:
             fields: dict[str, Any] = {"url": f"http://127.0.0.1:{line.port}", "root": root, "timeout": 20}
             yield Far(lambda **more: Http(**{**fields, **more}), Local(root=str(server.root / root)), [line])
+
+
+class TestWebdav(Faults):
+    """Apache, which keeps nothing of a request that breaks off."""
+
+    goes_on = False
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def server(cls) -> Iterator[apache.Apache]:
+        if lack := apache.missing():
+            require_server(*lack)
+        with apache.Apache() as server:
+            yield server
+
+    @pytest.fixture
+    def far(self, server: apache.Apache, monkeypatch: pytest.MonkeyPatch) -> Iterator[Far]:
+        monkeypatch.setenv("PASSWORD", PASSWORD)
+        root = server.root / uuid.uuid4().hex
+        root.mkdir()
+        root.chmod(0o777)
+        with Chaos("127.0.0.1", server.port) as line:
+            fields: dict[str, Any] = {"url": f"http://127.0.0.1:{line.port}", "root": root.name, "timeout": 20}
+            fields |= {"username": "station7", "password": {"env": "PASSWORD"}}
+            yield Far(lambda **more: Webdav(**{**fields, **more}), Local(root=str(root)), [line])
 
 
 class TestS3(Faults):
