@@ -126,7 +126,7 @@ class Freeing:
             if self.job.move_source is not None:
                 self._move_by_copies(same, self.job.move_source.template)
                 return
-            for claim, gone in zip(same, self.source.rm_many([claim.path for claim in same]), strict=True):
+            for claim, gone in zip(same, self.source.rm_claimed(same), strict=True):
                 self._gone(claim.path, gone)
             return
         intents = {claim.path: self._intent(claim) for claim in claims}
@@ -238,6 +238,8 @@ class Freeing:
     def _gone(self, path: str, error: GatewayError | None) -> None:
         if error is None:
             self.deleted.append(path)
+        elif isinstance(error, Changed):
+            self._later(path, error.message)
         else:
             self._failed(path, f"cannot be deleted: {error.message}")
 

@@ -5,7 +5,7 @@ Where a place knows no rename, it copies by itself; the file goes when its copy 
 
 from __future__ import annotations
 
-from datagw.errors import Changed, GatewayError, NotFound, Rejected, Unavailable
+from datagw.errors import GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, parent
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.duplicates import Duplicate, Duplicated
@@ -69,16 +69,8 @@ def move_by_copy(source: Gateway, claim: RemoteFile, target: str, tag: str) -> s
             return done.error
         if (problem := _unproven(source, done)) is not None:
             return problem
-        try:
-            look = source.stat(claim.path)
-        except NotFound:
-            return name  # somebody else has taken it away by now
-        except GatewayError as error:
-            return error
-        if look.version != claim.version:
-            return Changed("changed while it was moved; it stays", path=claim.path)
-        (error,) = source.rm_many([claim.path])
-        return error or name
+        (error,) = source.rm_claimed([claim])
+        return name if error is None or isinstance(error, NotFound) else error  # somebody else may have taken it away
     return taken or Rejected("cannot be moved there", path=target)
 
 

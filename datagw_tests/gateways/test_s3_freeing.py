@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from datagw.gateways.aws.bucket import Bucket
 from datagw.gateways.memory import Memory
 from datagw.gateways.paths.templates import Template
 from datagw.gateways.s3 import S3
@@ -77,3 +78,21 @@ def test_objects_of_the_same_names_in_another_bucket_let_their_sources_go(minio,
     assert (result.state, result.deleted) == ("published", 1)
     assert objects(lake) == {}
     assert station.there() == {f"in/{DAY}/a.csv": b"one of two"}
+
+
+def test_an_object_that_is_replaced_while_others_are_deleted_stays(minio, monkeypatch, tmp_path):
+    lake = a_gateway(minio, monkeypatch, connections=1)
+    station = Station(tmp_path, Memory(), source=lake)
+    for number in range(8):
+        lake.put(b"old", f"{DAY}/{number}/a.csv")
+    client, remove = lake.session().client, Bucket.remove
+
+    def and_replace_the_last(self: Bucket, key: str) -> None:
+        remove(self, key)
+        if key.startswith(f"{DAY}/0"):
+            client.put_object(Bucket=lake.bucket, Key=f"{DAY}/7/a.csv", Body=b"new")
+
+    monkeypatch.setattr(Bucket, "remove", and_replace_the_last)
+    (result,) = station.run(delete_source=True)
+    assert (result.state, result.deleted, len(result.late)) == ("unfinished", 7, 1)
+    assert objects(lake) == {f"{DAY}/7/a.csv": b"new"}

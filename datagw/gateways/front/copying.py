@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast, final
 
 from datagw.errors import GatewayError, Unavailable
 from datagw.files import RemoteFile, parent
+from datagw.gateways.front import sending
 from datagw.gateways.front.duplicates import Duplicate, Duplicated, Known
 from datagw.gateways.front.hooks import Hooks
 from datagw.gateways.front.retries import wait
@@ -44,6 +45,14 @@ class Copying(Hooks):
         """
         gateway = cast("Gateway", self)
         return gateway.attempt(None, lambda session: list(self._compare_many(session, source, pairs)))
+
+    @final
+    def rm_claimed(self, files: Sequence[RemoteFile]) -> list[GatewayError | None]:
+        """Removes files that are still the claimed version, for places that cannot put one aside; else Changed.
+
+        Between the last look at a file and its end is one request, however many others go with it.
+        """
+        return sending.rm_claimed(cast("Gateway", self), files)
 
     @final
     def abandon(self, paths: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from datagw.errors import GatewayError, Unavailable, Unsupported
+from datagw.errors import Changed, GatewayError, Unavailable, Unsupported
 from datagw.files import RemoteFile
 from datagw.gateways.front.duplicates import Duplicate, Duplicated, Known
 from datagw.gateways.front.live import Session
@@ -26,6 +26,9 @@ def seen_again(known: dict[str, str], path: str, version: str) -> bool:
         return False
     del known[path]
     return True
+
+
+CAME = "another one has come in its place; it stays"
 
 
 class Hooks:
@@ -204,6 +207,17 @@ class Hooks:
     def _rm_many(self, session: Any, paths: Iterable[str]) -> Iterator[GatewayError | None]:
         for path in paths:
             yield self._outcome(path, lambda p=path: self._rm(session, p))
+
+    def _rm_claimed(self, session: Any, files: Iterable[RemoteFile]) -> Iterator[GatewayError | None]:
+        """Each file is looked at right before it goes; Changed where it is not the one that is claimed."""
+
+        def remove(file: RemoteFile) -> None:
+            if self._stat(session, file.path).version != file.version:
+                raise Changed(CAME, path=file.path)
+            self._rm(session, file.path)
+
+        for file in files:
+            yield self._outcome(file.path, lambda f=file: remove(f))
 
     def _read_listed(self, session: Any, file: RemoteFile) -> Iterator[bytes]:
         """The whole content of a file that was listed; a place that can tells by the claim if it is another by now."""

@@ -142,6 +142,11 @@ def rm_many(gateway: Gateway, paths: Sequence[str]) -> list[GatewayError | None]
     return _each(gateway, paths, gateway._rm_many, lambda path: path)
 
 
+def rm_claimed(gateway: Gateway, files: Sequence[RemoteFile]) -> list[GatewayError | None]:
+    """The same for files that are to go only as they are claimed."""
+    return _each(gateway, files, gateway._rm_claimed, lambda file: file.path)
+
+
 def old_name(part: str) -> str:
     """Where the file that `part` replaces waits on a place that cannot rename over an existing name."""
     return part.removesuffix(".part") + ".old"

@@ -11,10 +11,11 @@ from typing import ClassVar
 from pydantic import Field
 from typing_extensions import override
 
-from datagw.errors import GatewayError, NotFound, Rejected, Unavailable
+from datagw.errors import Changed, GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import RemoteFile, join
 from datagw.gateways.base import Gateway, Reading
 from datagw.gateways.front.duplicates import Duplicate, Duplicated, Known
+from datagw.gateways.front.hooks import CAME
 from datagw.gateways.front.reading import Published
 from datagw.gateways.objects.keys import is_a_name, key_of, name_below, prefix_of
 from datagw.gateways.objects.store import SECOND, Facts, Found, Origin, Store, seconds
@@ -273,6 +274,17 @@ class Objects(Gateway):
 
         for path, future in session.threads.in_order(paths, remove):
             yield self._outcome(path, future.result)
+
+    @override
+    def _rm_claimed(self, session: Store, files: Iterable[RemoteFile]) -> Iterator[GatewayError | None]:
+        def remove(file: RemoteFile) -> None:
+            key = key_of(self.root, file.path)
+            if _claim(file.path, session.found(key)).version != file.version:
+                raise Changed(CAME, path=file.path)
+            session.remove(key)
+
+        for file, future in session.threads.in_order(files, remove):
+            yield self._outcome(file.path, future.result)
 
     @override
     def _rm(self, session: Store, path: str) -> None:
