@@ -22,6 +22,8 @@ def write_manifest(work: CopyWork) -> bool:
     if path is None:
         return False
     content = manifest_of(work, _standing(work))
+    if any(receipt.destination == path for receipt in work.receipts.values()):
+        raise Rejected("a copy was published there, perhaps of a file that is gone: choose another `manifest`", path=path)
     try:
         there = work.gateway.stat(path)
     except NotFound:

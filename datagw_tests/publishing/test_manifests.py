@@ -190,3 +190,13 @@ def test_a_job_says_so_at_once_where_no_manifest_makes_sense(tmp_path):
     days = f'source = "local:/a/%Y%m%d.csv"\n{copy % "%Y%m%d.csv"}\nwhen = "daily"\nstart = 2026-01-01'
     assert "the manifests of two days would have one name" in problems(days)
     assert "manifest" in problems(f'source = "local:/a/"\n{copy.replace("m.json", "x/m.json") % ""}\nwhen = "change"')
+
+
+def test_a_manifest_never_takes_the_place_of_a_copy_whose_source_is_gone(tmp_path: Path):
+    station = Station(tmp_path, Memory())
+    station.write("20260201/manifest.json", b"the only one by now")
+    station.run(delete_source=True)
+    station.write("20260201/late", b"late")
+    (result,) = station.run(delete_source=True, **WITH)
+    assert result.state == "failed"
+    assert station.there()[PATH] == b"the only one by now"
