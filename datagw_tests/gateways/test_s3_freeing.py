@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from datagw.gateways.aws.bucket import Bucket
+from datagw.gateways.local import Local
 from datagw.gateways.memory import Memory
 from datagw.gateways.paths.templates import Template
 from datagw.gateways.s3 import S3
@@ -15,7 +16,7 @@ from datagw.jobs.models import Folder
 from datagw.publishing.freeing import Freeing
 from datagw_tests.gateways.s3_stores import a_gateway, minio
 from datagw_tests.publishing.station import Station
-from datagw_tests.servers.s3 import S3Server
+from datagw_tests.servers.s3 import S3Server, VersityGateway
 
 __all__ = ["minio"]
 
@@ -96,3 +97,15 @@ def test_an_object_that_is_replaced_while_others_are_deleted_stays(minio, monkey
     (result,) = station.run(delete_source=True)
     assert (result.state, result.deleted, len(result.late)) == ("unfinished", 7, 1)
     assert objects(lake) == {f"{DAY}/7/a.csv": b"new"}
+
+
+def test_a_copy_that_is_the_source_on_the_disk_below_the_store_costs_no_object(tmp_path, monkeypatch):
+    with VersityGateway(tmp_path) as store:
+        lake = a_gateway(store, monkeypatch)
+        lake.put(b"the only one", f"{DAY}/a.csv")
+        (below,) = (path.parents[1] for path in tmp_path.rglob("a.csv"))
+        station = Station(tmp_path, Local(root=str(below)), source=lake)
+        (result,) = station.run(to=["%Y%m%d/"], delete_source=True)
+        assert result.state == "failed"
+        assert "the very same file" in (result.error or "")
+        assert objects(lake) == {f"{DAY}/a.csv": b"the only one"}
