@@ -1,4 +1,4 @@
-"""Whether a copy may be the very file that it was made of, seen through another gateway.
+"""Whether a copy may be the very file that it was made of, or another copy, seen in another way.
 
 Where a source can put a file aside, its copies are looked at meanwhile. Where it cannot, as in a bucket, a few bytes of
 ours beside the copy tell: they must not show up beside the source.
@@ -7,11 +7,33 @@ ours beside the copy tell: they must not show up beside the source.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from contextlib import suppress
 
 from datagw.errors import NotFound
 from datagw.files import join, parent, part_name
 from datagw.gateways.base import Gateway
+from datagw.ledger import Receipt
+from datagw.publishing.planning import folded
+
+
+def under_one_name(gateway: Gateway, receipts: Collection[Receipt]) -> set[str]:
+    """Sources of copies whose names differ in case or Unicode form alone, where the place does not list them all.
+
+    A server on Windows or a Mac holds them as one file, which nothing but its list tells.
+    """
+    if not gateway.can("ls"):
+        return set()
+    alike: dict[str, list[Receipt]] = {}
+    for receipt in receipts:
+        alike.setdefault(folded(receipt.destination), []).append(receipt)
+    found: set[str] = set()
+    for several in alike.values():
+        names = {receipt.destination for receipt in several}
+        if len(names) > 1:
+            there = {entry.path for folder in {parent(name) for name in names} for entry in gateway.ls(folder)}
+            found |= set() if names <= there else {receipt.source for receipt in several}
+    return found
 
 
 class Apart:

@@ -16,7 +16,7 @@ from datagw.gateways.front.unchanged import open_for_writing
 from datagw.gateways.paths.templates import Template
 from datagw.jobs import Job
 from datagw.ledger import FailureRow, Intent, Lease, Receipt
-from datagw.publishing.apart import Apart
+from datagw.publishing.apart import Apart, under_one_name
 from datagw.publishing.copying import CopyWork
 from datagw.publishing.looking import local_path
 from datagw.publishing.moving import move, move_by_copy
@@ -54,6 +54,7 @@ class Freeing:
         self.late: dict[str, str] = {}
         self.failures: list[FileFailure] = []
         self._apart = Apart(source)
+        self._alike: dict[str, set[str]] = {}
 
     def free(self, files: Sequence[SourceFile]) -> None:
         """What may go, goes; what may not is named in `late`, with the reason."""
@@ -78,12 +79,19 @@ class Freeing:
             kept = list[RemoteFile]()
             for claim, look in zip(strong, seen, strict=True):
                 receipt = receipts[claim.path]
-                if receipt is not None and self._is_there(work, receipt, look):
+                if claim.path in self._under_one_name(work):
+                    self._failed(claim.path, f"a copy at {work.copy.name} has its name but for the case; it stays")
+                elif receipt is not None and self._is_there(work, receipt, look):
                     kept.append(claim)
                 else:
                     self._later(claim.path, f"its copy at {_destination(receipt)} is not as it was proven; it stays")
             self._make_durable(work, [receipts[claim.path] for claim in kept])
         return kept
+
+    def _under_one_name(self, work: CopyWork) -> set[str]:
+        if work.copy.name not in self._alike:
+            self._alike[work.copy.name] = under_one_name(work.gateway, work.receipts.values())
+        return self._alike[work.copy.name]
 
     def _copied_apart(self, batch: Sequence[RemoteFile]) -> list[RemoteFile]:
         """Those whose copies are files of their own: two copies that are one file prove no more than one."""

@@ -332,7 +332,7 @@ def _clashes(sight: CopySight, source: SourceSight) -> dict[str, str]:
         if file.claim.path in sight.refused:
             continue
         destination = sight.destinations[file.claim.path]
-        taken.setdefault(_folded(destination) if sight.folds else destination, []).append(file.claim.path)
+        taken.setdefault(folded(destination) if sight.folds else destination, []).append(file.claim.path)
     clashes: dict[str, str] = {}
     if sight.marker is not None and sight.marker in sight.destinations.values():
         clashes[sight.marker] = "this is the name of the copy's marker; choose another with `marker`"
@@ -343,14 +343,15 @@ def _clashes(sight: CopySight, source: SourceSight) -> dict[str, str]:
             reason = "two sources would get this name: " + ", ".join(sorted(sources)[:3])
             clashes.update({sight.destinations[path]: reason for path in sources})
     if sight.folds:
-        standing = {_folded(path): path for path in sight.entries}
+        standing = {folded(path): path for path in sight.entries}
         for path in sight.destinations.values():
-            if path not in sight.entries and _folded(path) in standing:
-                clashes[path] = f"{standing[_folded(path)]} stands there, which is the same name at this place"
+            if path not in sight.entries and folded(path) in standing:
+                clashes[path] = f"{standing[folded(path)]} stands there, which is the same name at this place"
     return clashes
 
 
-def _folded(path: str) -> str:
+def folded(path: str) -> str:
+    """What two names have in common that differ in case or Unicode form alone."""
     import unicodedata
 
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())

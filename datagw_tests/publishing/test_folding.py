@@ -1,5 +1,6 @@
 """A place where `a` and `A` are one name: no file takes the place of another one's copy."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,27 @@ def test_a_late_file_of_a_day_is_refused_as_well(tmp_path: Path):
     assert second.state == "failed"
     assert "is the same name at this place" in second.failures[0].error
     assert (station.data / "20260201/X.csv").read_bytes() == b"the second one"
+
+
+class Silent(Folding):
+    """Such a place far away: it says nothing of that, and tells of a file no more than SFTP does."""
+
+    @property
+    @override
+    def folds(self) -> bool:
+        return False
+
+    @override
+    def _stat(self, session: Store, path: str) -> RemoteFile:
+        return replace(super()._stat(session, path), inode=None)
+
+
+@pytest.mark.parametrize(("place", "freed"), [(Silent, 1), (Memory, 3)])
+def test_two_files_that_a_far_place_holds_as_one_both_stay(tmp_path: Path, place: type[Memory], freed: int):
+    station = Station(tmp_path, place())
+    for name in ("A.csv", "a.csv", "other"):
+        station.write(f"20260201/{name}", f"{name:9}".encode())
+    (result,) = station.run(delete_source=True)
+    left = {path for path in station.left() if "." in path.rpartition("/")[2][1:]}
+    assert result.deleted == freed
+    assert left == (set() if freed == 3 else {"20260201/A.csv", "20260201/a.csv"})
