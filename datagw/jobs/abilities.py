@@ -28,21 +28,33 @@ def unable(draft: Draft) -> Iterator[Complaint]:
         gateway = draft.gateways.get(copy.at.gateway)
         if gateway is not None and not (gateway.can("write") or gateway.can("publish")):
             yield Complaint(("to", number), f"a gateway of type {gateway.type} is only read: no copy can go there")
-        if copy.manifest is not None:
-            yield from _manifest(draft, number)
+        for name in ("manifest", "pointer"):
+            if getattr(copy, name) is not None:
+                yield from _told_of(draft, number, name)
 
 
-def _manifest(draft: Draft, number: int) -> Iterator[Complaint]:
-    """A manifest tells of a set that is whole at some time, and that has a folder of its own, on a place of folders."""
-    gateway, key = draft.gateways.get(draft.table.to[number].at.gateway), ("to", number, "manifest")
+def _told_of(draft: Draft, number: int, name: str) -> Iterator[Complaint]:
+    """A document tells of a set that is whole at some time, and that has a folder of its own, on a place of folders."""
+    copy, key = draft.table.to[number], ("to", number, name)
+    gateway = draft.gateways.get(copy.at.gateway)
     if draft.table.when == "new files":
         yield Complaint(key, "new files are no set that is ever whole", 'is for "daily" and "change"')
     if gateway is not None and not (gateway.can("ls") and gateway.shows):
-        yield Complaint(key, f"a gateway of type {gateway.type} cannot be listed: there is no folder for a manifest")
-    if number < len(draft.templates) and draft.pattern.dated:
-        first, second = (draft.templates[number].folder(date(2024, 1, day)) for day in (30, 31))
-        if first == second:
-            yield Complaint(key, "the manifests of two days would have one name", "put %Y%m%d into a folder of `at`")
+        yield Complaint(key, f"a gateway of type {gateway.type} cannot be listed: there is no folder for a {name}")
+    if name == "pointer" and copy.pointer in (copy.manifest, copy.marker or draft.table.marker):
+        yield Complaint(key, "this is the name of the copy's marker or manifest", 'pointer = "latest"')
+    if number >= len(draft.templates):
+        return
+    template, dated = draft.templates[number], draft.pattern.dated
+    of_day = draft.pattern.filled(date(2024, 1, 31)) if dated else draft.pattern
+    one = (of_day.exact is not None and not is_list(draft.table.source)) or not template.keeps_name
+    mixed = dated and template.folder(date(2024, 1, 30)) == template.folder(date(2024, 1, 31))
+    if mixed and name == "manifest":
+        yield Complaint(key, "the manifests of two days would have one name", "put %Y%m%d into a folder of `at`")
+    elif mixed and copy.manifest is None and not one:
+        yield Complaint(key, "a day of several files has no folder to point at", "put %Y%m%d into a folder of `at`")
+    elif name == "pointer" and not dated and copy.manifest is None and not one:
+        yield Complaint(key, "several files have no one path to point at", 'add manifest = "manifest.json"')
 
 
 def _unlisted(draft: Draft, why: str) -> Iterator[Complaint]:

@@ -120,6 +120,7 @@ def _copy(copy: CopyTable, template: Template, table: JobTable, marker: str | No
         if_gone=copy.if_gone or _if_gone(table),
         mode=copy.mode,
         manifest=copy.manifest,
+        pointer=copy.pointer,
     )
 
 

@@ -60,7 +60,7 @@ class Source(_Model):
 
 
 class Copy(_Model):
-    """One place where the files are published. `mode` holds permission bits, `manifest` the name of a document."""
+    """One place where the files are published. `mode` holds permission bits, `manifest` and `pointer` names."""
 
     name: str
     gateway: str
@@ -71,6 +71,7 @@ class Copy(_Model):
     if_gone: type_of_if_gone = "send"
     mode: int | None = None
     manifest: str | None = None
+    pointer: str | None = None
 
 
 class Folder(_Model):
@@ -170,6 +171,11 @@ class Job(_Model):
     def dated(self) -> bool:
         """Whether its files belong to days."""
         return self.source.pattern.dated
+
+    def is_of_one_file(self, copy: Copy) -> bool:
+        """Whether a copy holds one file, of each day where there are days."""
+        pattern = self.source.pattern.filled(date(2024, 1, 31)) if self.dated else self.source.pattern
+        return (pattern.exact is not None and self.source.items is None) or not copy.template.keeps_name
 
     @property
     def watches(self) -> bool:

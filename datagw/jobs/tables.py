@@ -269,6 +269,9 @@ class CopyTable(Table):
     manifest: Annotated[str | None, Field(pattern=r"^[^/]+$")] = Field(
         None, description='A list of the files, written last, when all are proven: `"manifest.json"`. Default: none.'
     )
+    pointer: Annotated[str | None, Field(pattern=r"^[^/]+$")] = Field(
+        None, description='A file that says where the newest is, written after all else: `"latest"`. Default: none.'
+    )
 
 
 class BatchTable(Table):

@@ -26,7 +26,8 @@ from datagw.publishing.patience import held_back
 from datagw.publishing.pinning import only_planned
 from datagw.publishing.planning import CopySight, Remembered, SourceSight, make_plan
 from datagw.publishing.plans import Action, DayPlan
-from datagw.publishing.recovery import recover, remove_unclaimed_parts
+from datagw.publishing.pointers import due_for_pointers, write_pointer
+from datagw.publishing.recovery import claimed_later, recover, remove_unclaimed_parts
 from datagw.publishing.results import DayResult
 from datagw.publishing.settling import settled_only
 from datagw.publishing.sighting import sights
@@ -103,6 +104,8 @@ class DayWork(Books):
         known = self._remembered()
         self.loose = known.loose is not None
         plan = make_plan(self.job, self.day, sight, [w.sight for w in self.works.values()], known, self.wish)
+        seen = [work.sight for work in self.works.values()]
+        plan = due_for_pointers(plan, self.job, sight, seen, self.world, self.gateways, self._lose)
         plan = held_back(self.job, plan, self.world, self.wish)
         plan = settled_only(self.job, plan, self.source, self.world, self.wish)
         plan, self.unplanned = only_planned(plan, self.wish)
@@ -136,7 +139,7 @@ class DayWork(Books):
                         work.failed(action.source.path, f"{action.destination}: {action.reason}")
                 sends[name] += [action for action in differing if action.kind == "send"]
                 claimed = {part for action in (*sends[name], *plan.of("wait", name)) for part in work.parts(action)}
-                claimed |= self._claimed_later(name, sight)
+                claimed |= claimed_later(self.world, plan, name, sight)
                 remove_unclaimed_parts(self.world, self.lease, work.gateway, work.sight, plan, claimed)
             size = sum(action.source.size for action in sends[name])
             words = "in place, %d to send" if self.job.work is None else "taken before, %d to hand over"
@@ -148,14 +151,6 @@ class DayWork(Books):
             self._set_markers(sends)
             self._copy_within(sends)
             self._send(sends)
-
-    def _claimed_later(self, name: str, sight: SourceSight) -> set[str]:
-        """Parts of files that have not their turn yet, and will go on with them."""
-        if not sight.later:
-            return set()
-        later = {(file.claim.path, file.claim.content_version) for file in sight.later}
-        intents = self.world.ledger.intents(self.job.name, self.day, name)
-        return {intent.part for intent in intents if (intent.source, intent.content_version) in later}
 
     def _hashes(self, claims: Sequence[RemoteFile]) -> dict[str, str]:
         """SHA-256 of source files, once each, by path; one that changes meanwhile is late."""
@@ -308,10 +303,12 @@ class DayWork(Books):
     def _write_manifests(self, sight: SourceSight) -> None:
         """Of every copy that is whole now; the last that is seen of the day, but for its markers."""
         for name, work in list(self.works.items()):
-            if work.sight.manifest is not None and all(file.claim.path in work.receipts for file in sight.files):
+            if all(file.claim.path in work.receipts for file in sight.files):
                 with self._surviving(name):
                     if write_manifest(work):
-                        self._say("manifest written: %s", work.gateway.shown(work.sight.manifest))
+                        self._say("manifest written: %s", work.gateway.shown(work.sight.manifest or ""))
+                    if not self.partial and sight.files and write_pointer(work):
+                        self._say("pointer written: %s", work.gateway.shown(work.sight.pointer or ""))
 
     def _told(self, plan: DayPlan) -> Iterable[Action]:
         """The files left for later that make the day unfinished."""

@@ -26,6 +26,7 @@ from datagw.publishing.outcome import day_row
 from datagw.publishing.patience import held_back, keep_account, noting_outages
 from datagw.publishing.planning import CopySight, SourceSight, Wish, make_plan
 from datagw.publishing.plans import DUE, DayPlan, Step, Survey, joined
+from datagw.publishing.pointers import due_for_pointers
 from datagw.publishing.results import CopyResult, DayResult
 from datagw.publishing.settling import left_for_later, settled_only
 from datagw.publishing.sighting import sights
@@ -264,6 +265,7 @@ def _plan_of(
                 lost[copy.name] = error
     known = remember_files(job, copies, world.ledger) if job.new_files else remember(job, day, world.ledger)
     plan = make_plan(job, day, source, copies, known)
+    plan = due_for_pointers(plan, job, source, copies, world, gateways, lost.__setitem__)
     notes = (*plan.notes, *(f"{name}: out of reach: {error}" for name, error in lost.items()))
     plan = held_back(job, replace(plan, notes=notes, lost=tuple(lost)), world, wish)
     if job.new_files:

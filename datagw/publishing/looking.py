@@ -142,7 +142,8 @@ def look_at_copy(
         for folder in _there(gateway, sorted(wanted)):
             entries.update(listed(gateway, folder))
     sight = CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, shows=gateway.shows)
-    return sight if manifest is None else replace(sight, manifest=manifest)
+    pointer = None if copy.pointer is None else join(copy.template.root, copy.pointer)
+    return replace(sight, manifest=manifest, pointer=pointer) if manifest or pointer else sight
 
 
 def looked_up(gateway: Gateway, paths: Sequence[str]) -> dict[str, RemoteFile]:

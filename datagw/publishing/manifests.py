@@ -6,7 +6,7 @@ It is written last, when every file of the set is proven: whoever waits for it n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from datagw.errors import NotFound, Rejected
 from datagw.files import RemoteFile, part_name
@@ -22,21 +22,28 @@ def write_manifest(work: CopyWork) -> bool:
     if path is None:
         return False
     content = manifest_of(work, _standing(work))
-    if any(receipt.destination == path for receipt in work.receipts.values()):
-        raise Rejected("a copy was published there, perhaps of a file that is gone: choose another `manifest`", path=path)
+    return put_last(work, path, content, "manifest", lambda held: _is_ours(held, work.job.name))
+
+
+def put_last(work: CopyWork, path: str, content: bytes, what: str, is_ours: Callable[[bytes], bool]) -> bool:
+    """Publishes a document of a copy that is whole; False where it stands there as it is. Raises GatewayError."""
+    copies = work.world.ledger.receipts_at(work.job.name, work.copy.name, [path])  # of any day
+    if any(receipt.place == work.sight.place for receipt in copies):
+        why = f"a copy was published there, perhaps of a file that is gone: choose another `{what}`"
+        raise Rejected(why, path=path)
     try:
         there = work.gateway.stat(path)
     except NotFound:
         held = None
     else:
         if there.kind != "file":
-            raise Rejected(f"a {there.kind} stands where the manifest goes; move it away", path=path)
+            raise Rejected(f"a {there.kind} stands where the {what} goes; move it away", path=path)
         held = work.gateway.read(path) if there.size <= _LONGEST else b""
     if held == content:
         return False
-    if held is not None and not work.copy.overwrite and not _is_ours(held, work.job.name):
+    if held is not None and not work.copy.overwrite and not is_ours(held):
         raise Rejected("a file that datagw did not write stands there, and overwrite = false", path=path)
-    part = part_name(f"{work.world.ledger.id} manifest of {work.job.name} {work.day}", path)
+    part = part_name(f"{work.world.ledger.id} {what} of {work.job.name} {work.day}", path)
     work.gateway.put(content, path, replace=held is not None or work.copy.overwrite, part=part)
     return True
 

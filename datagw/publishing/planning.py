@@ -59,7 +59,7 @@ class CopySight:
     """What stands at one destination: the entries of every folder that the day's files go to, by path.
 
     `refused` says, by source path, why a file has no destination; without `shows`, what was published there cannot be
-    seen, and its receipt is all that there is. `manifest` is where the copy's manifest goes, if it has one.
+    seen, and its receipt is all that there is. `manifest` and `pointer` are where the copy's go, if it has them.
     """
 
     copy: Copy
@@ -71,6 +71,7 @@ class CopySight:
     refused: Mapping[str, str] = field(default_factory=dict[str, str])
     shows: bool = True
     manifest: str | None = None
+    pointer: str | None = None
 
     def is_source(self, source: SourceSight, claim: RemoteFile) -> bool:
         """Whether the copy of a file would be that very file, as far as names tell, through whatever root."""
@@ -336,8 +337,9 @@ def _clashes(sight: CopySight, source: SourceSight) -> dict[str, str]:
     clashes: dict[str, str] = {}
     if sight.marker is not None and sight.marker in sight.destinations.values():
         clashes[sight.marker] = "this is the name of the copy's marker; choose another with `marker`"
-    if sight.manifest is not None and sight.manifest in sight.destinations.values():
-        clashes[sight.manifest] = "this is the name of the copy's manifest; choose another with `manifest`"
+    for key, path in (("manifest", sight.manifest), ("pointer", sight.pointer)):
+        if path is not None and path in sight.destinations.values():
+            clashes[path] = f"this is the name of the copy's {key}; choose another with `{key}`"
     for sources in taken.values():
         if len(sources) > 1:
             reason = "two sources would get this name: " + ", ".join(sorted(sources)[:3])

@@ -20,7 +20,7 @@ from datagw.publishing.freeing import is_changed
 from datagw.publishing.leftovers import intents_of
 from datagw.publishing.moving import move
 from datagw.publishing.notes import Notes
-from datagw.publishing.planning import CopySight
+from datagw.publishing.planning import CopySight, SourceSight
 from datagw.publishing.plans import DayPlan
 from datagw.publishing.world import World
 
@@ -169,6 +169,15 @@ def _put_in_order(gateway: Gateway, intent: Intent, final: RemoteFile | GatewayE
     (error,) = gateway.rename_many([Rename(old, intent.destination, False)])
     if error is not None:
         raise error
+
+
+def claimed_later(world: World, plan: DayPlan, name: str, sight: SourceSight) -> set[str]:
+    """Parts of files that have not their turn yet, and will go on with them."""
+    if not sight.later:
+        return set()
+    later = {(file.claim.path, file.claim.content_version) for file in sight.later}
+    intents = world.ledger.intents(plan.job, plan.day, name)
+    return {intent.part for intent in intents if (intent.source, intent.content_version) in later}
 
 
 def remove_unclaimed_parts(

@@ -172,6 +172,26 @@ def test_a_manifest_tells_of_a_set_of_objects_with_their_versions(station):
         assert file["version"] == station.archive.stat(f"days/{DAY}/{file['path']}").etag
 
 
+def test_a_pointer_follows_the_newest_day_and_an_older_one_leaves_it(station):
+    days = [date(2026, 2, 2), date(2026, 2, 1)]
+    for day in days:
+        station.source.put(b"1", f"{day:%Y%m%d}/a.csv")
+        (result,) = station.run(day, pointer="latest", delete_source=True)
+        assert (result.state, result.deleted) == ("published", 1)
+        assert station.archive.read("days/latest") == b"days/20260202\n"
+
+
+def test_a_pointer_is_not_turned_back_after_the_ledger_was_lost(station, tmp_path):
+    for day in (1, 2):
+        station.source.put(b"1", f"2026020{day}/a.csv")
+    station.run(date(2026, 2, 2), pointer="latest")
+    station.ledger.close()
+    (tmp_path / "jobs.db").unlink()
+    again = Station(tmp_path, station.archive, source=station.source)
+    again.run(date(2026, 2, 1), pointer="latest")
+    assert station.archive.read("days/latest") == b"days/20260202\n"
+
+
 def test_metadata_of_the_source_go_with_it_and_settings_stand_before_them(store, monkeypatch, tmp_path):
     source = a_gateway(store, monkeypatch)
     archive = a_gateway(store, monkeypatch, metadata={"license": "etalab"}, bucket=source.bucket, root="out")

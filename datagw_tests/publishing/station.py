@@ -54,7 +54,7 @@ class Station:
         marker = options.get("marker", ".do-not-touch")
         keys = {key: options[key] for key in ("verify", "overwrite", "if_gone") if key in options}
         extra = options.pop("source_options", {})
-        manifest = options.pop("manifest", None)
+        told = {key: options.pop(key, None) for key in ("manifest", "pointer")}
         copies = tuple(
             Copy(
                 name="archive" if n == 0 else f"archive{n}",
@@ -62,7 +62,7 @@ class Station:
                 template=Template.parse(text),
                 marker=marker,
                 mode=options.get("mode"),
-                manifest=manifest,
+                **told,
                 **keys,
             )
             for n, text in enumerate(to)

@@ -92,6 +92,16 @@ class Template:
             path.append(self._name(level, "", day, None))
         return "/".join(path)
 
+    @property
+    def root(self) -> str:
+        """The deepest folder that is the same for all files of all days: where its pointer stands."""
+        path: list[str] = []
+        for level in self.levels if self.tree else self.levels[:-1]:
+            if any(token.kind in ("field", "date", "day") for token in level):
+                break
+            path.append(self._name(level, "", None, None))
+        return "/".join(path)
+
     def _tokens(self) -> list[Token]:
         return [token for level in self.levels for token in level]
 
