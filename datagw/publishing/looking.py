@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ from datagw.ledger import Ledger
 from datagw.publishing.leftovers import intents_of
 from datagw.publishing.listed import unseen
 from datagw.publishing.markers import copy_marker, waiting_for
-from datagw.publishing.planning import CopySight, Remembered, SourceFile, SourceSight, Wait
+from datagw.publishing.planning import CopySight, Remembered, SourceFile, SourceSight, Wait, folded
 from datagw.publishing.settling import too_new
 from datagw.publishing.unlisted import entries
 
@@ -141,9 +141,18 @@ def look_at_copy(
         wanted = {parent(path) for path in (*destinations.values(), *([manifest] if manifest else []))}
         for folder in _there(gateway, sorted(wanted)):
             entries.update(listed(gateway, folder))
-    sight = CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, shows=gateway.shows)
+    folds = gateway.folds or _folds(gateway, destinations.values(), entries)
+    sight = CopySight(copy, destinations, entries, gateway.place, folds, marker, shows=gateway.shows)
     pointer = None if copy.pointer is None else join(copy.template.root, copy.pointer)
     return replace(sight, manifest=manifest, pointer=pointer) if manifest or pointer else sight
+
+
+def _folds(gateway: Gateway, wanted: Iterable[str], there: Collection[str]) -> bool:
+    """Whether a far place, which does not tell, finds a file under a spelling that its list does not show."""
+    missing = [path for path in wanted if path not in there]
+    listed = {folded(path) for path in there} if missing else set[str]()
+    other = next((path for path in missing if folded(path) in listed), None)
+    return other is not None and isinstance(gateway.stat_many([other])[0], RemoteFile)
 
 
 def looked_up(gateway: Gateway, paths: Sequence[str]) -> dict[str, RemoteFile]:

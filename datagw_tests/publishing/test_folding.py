@@ -81,3 +81,13 @@ def test_two_files_that_a_far_place_holds_as_one_both_stay(tmp_path: Path, place
     left = {path for path in station.left() if "." in path.rpartition("/")[2][1:]}
     assert result.deleted == freed
     assert left == (set() if freed == 3 else {"20260201/A.csv", "20260201/a.csv"})
+
+
+def test_a_late_file_is_refused_where_a_far_place_finds_another_one_under_its_name(tmp_path: Path):
+    station = Station(tmp_path, Silent())
+    station.write("20260201/x.csv", b"the first")
+    station.run(delete_source=True)
+    station.write("20260201/X.csv", b"the second one")
+    (second,) = station.run(delete_source=True)
+    assert "is the same name at this place" in second.failures[0].error
+    assert station.there()["days/20260201/x.csv"] == b"the first"
