@@ -37,7 +37,9 @@ def _told_of(draft: Draft, number: int, name: str) -> Iterator[Complaint]:
     """A document tells of a set that is whole at some time, and that has a folder of its own, on a place of folders."""
     copy, key = draft.table.to[number], ("to", number, name)
     gateway = draft.gateways.get(copy.at.gateway)
-    if draft.table.when == "new files":
+    if draft.table.run is not None:
+        yield Complaint(key, "what a command leaves is no set that is ever whole", "is for files that are copied")
+    elif draft.table.when == "new files":
         yield Complaint(key, "new files are no set that is ever whole", 'is for "daily" and "change"')
     if gateway is not None and not (gateway.can("ls") and gateway.shows):
         yield Complaint(key, f"a gateway of type {gateway.type} cannot be listed: there is no folder for a {name}")

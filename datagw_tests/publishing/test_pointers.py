@@ -211,4 +211,8 @@ def test_a_job_says_so_at_once_where_no_pointer_makes_sense(tmp_path):
     assert "no folder to point at" in daily("%Y%m%d*.csv", "")
     assert 'add manifest = "manifest.json"' in changed("")
     assert "no set that is ever whole" in changed("", when="new files")
+    command = 'source = "local:/a/"\nwhen = "change"\nrun = { command = ["make", "{file}", "{out}"] }'
+    for key in ("pointer", "manifest"):
+        told = problems(f'{command}\nto = {{ at = "local:/b/x.csv", {key} = "latest" }}')
+        assert "what a command leaves is no set that is ever whole" in told
     assert "the name of the copy's marker or manifest" in changed("", ', manifest = "latest"')
