@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
 from datagw.errors import Rejected
-from datagw.files import RemoteFile, parent
+from datagw.files import RemoteFile, join, parent
 from datagw.gateways.base import Gateway
 from datagw.jobs import Copy, Job
 from datagw.ledger import Ledger, Receipt
@@ -42,12 +42,27 @@ def glance_at_copy(
     parts = [intent.part for intent in ledger.intents(job.name, day, copy.name) if not intent.is_request]
     wanted = [*dict.fromkeys(destinations.values()), *parts]
     entries: dict[str, RemoteFile] = looked_up(gateway, wanted) if gateway.shows else {}
-    if gateway.folds:  # a look at `A` finds `a`: the list tells its name
+    standing = [path for path in destinations.values() if path in entries]
+    known = {one.destination for one in ledger.receipts_at(job.name, copy.name, standing)} if standing else set[str]()
+    folds = gateway.folds or _folds(gateway, [path for path in standing if path not in known])
+    if folds:  # a look at `A` finds `a`: the list tells its name
         entries = {}
         for folder in sorted({parent(path) for path in wanted}):
             entries.update(listed(gateway, folder))
     marker = copy_marker(copy, day, gateway)
-    return CopySight(copy, destinations, entries, gateway.place, gateway.folds, marker, refused, shows=gateway.shows)
+    return CopySight(copy, destinations, entries, gateway.place, folds, marker, refused, shows=gateway.shows)
+
+
+def _folds(gateway: Gateway, strange: Sequence[str]) -> bool:
+    """Whether a far place, which does not tell, holds two spellings as one: it finds both, and does not list both.
+
+    Asked only where a file stands that we know nothing of; one of them is enough.
+    """
+    spelled = ((path, join(parent(path), path.rpartition("/")[2].swapcase())) for path in strange)
+    path, other = next(((path, other) for path, other in spelled if other != path), ("", ""))
+    if not path or not gateway.can("ls") or not isinstance(gateway.stat_many([other])[0], RemoteFile):
+        return False
+    return not {path, other} <= listed(gateway, parent(path)).keys()
 
 
 def remember_files(job: Job, sights: Collection[CopySight], ledger: Ledger) -> Remembered:

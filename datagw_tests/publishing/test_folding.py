@@ -91,3 +91,13 @@ def test_a_late_file_is_refused_where_a_far_place_finds_another_one_under_its_na
     (second,) = station.run(delete_source=True)
     assert "is the same name at this place" in second.failures[0].error
     assert station.there()["days/20260201/x.csv"] == b"the first"
+
+
+def test_a_new_file_is_refused_where_a_far_place_finds_another_one_under_its_name(tmp_path: Path):
+    inbox = Inbox(tmp_path, Silent())
+    inbox.drop("x.csv", b"the first")
+    assert inbox.run(delete_source=True).state == "published"
+    inbox.drop("X.csv", b"the second one")
+    result = inbox.run(delete_source=True)
+    assert "is the same name at this place" in result.failures[0].error
+    assert list(inbox.there().values()) == [b"the first"]
