@@ -178,5 +178,5 @@ def test_a_day_is_ended_whatever_call_a_crash_comes_at(place, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_day_is_ended_whatever_call_a_crash_comes_at_every_one(place, tmp_path):
-    assert die_at_each_call(tmp_path, place) > 50
+def test_a_day_is_ended_whatever_call_a_crash_comes_at_one_in_three(place, tmp_path):
+    assert die_at_each_call(tmp_path, place, step=3) > 50

@@ -39,6 +39,7 @@ from datagw_tests.servers.s3 import SECRET, Minio
 
 ONCE = RetryPolicy(max=0)
 OFTEN = RetryPolicy(max=6, backoff=0.01, cap=0.02)
+STUBBORN = RetryPolicy(max=60, backoff=0.01, cap=0.02)  # a reset takes along what has arrived and nobody has read yet
 SMALL = b"1;2\n" * 1000
 BIG = bytes(range(256)) * 24_000
 HALF = len(BIG) // 2
@@ -190,7 +191,7 @@ class Faults:
         self, far: Far, there: str, into: Path
     ) -> None:
         far.fall(cut_after_down=self.cut_every)
-        with far.made().using(retries=QUICK) as gateway:
+        with far.made().using(retries=STUBBORN) as gateway:
             staged = gateway.get(gateway.stat(there), into)
         assert staged.local.read_bytes() == BIG
         assert [path.name for path in into.iterdir()] == [staged.local.name]
