@@ -95,7 +95,7 @@ def test_a_store_is_left_alone_for_as_long_as_it_asks(
     busy(store, pauses, *answer)
     assert lake.stat("f").size == len(content)
     busy(store, pauses, *answer)
-    assert list(lake.ls()) == []
+    assert [file.path for file in lake.ls()] == ["f"]
     assert pauses == [7.0] * 4
 
 
