@@ -96,6 +96,11 @@ def die_at_each_call(folder: Path, archive: Callable[[Path], Gateway], *, step: 
 
 
 def test_a_day_to_memory(tmp_path: Path) -> None:
+    assert die_at_each_call(tmp_path, lambda _: Memory(), step=3, first=1) > 50
+
+
+@pytest.mark.slow
+def test_a_day_to_memory_at_every_call(tmp_path: Path) -> None:
     assert die_at_each_call(tmp_path, lambda _: Memory()) > 50
 
 
