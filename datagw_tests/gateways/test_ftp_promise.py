@@ -183,6 +183,7 @@ class TestFtpOnVsftpd(PromiseOfFtp):
         return vsftpd.Vsftpd(folder, certificate=certificate)
 
 
+@pytest.mark.slow
 class TestFtpsOnVsftpd(TestFtpOnVsftpd):
     """vsftpd under TLS: it wants data in the TLS session of the control connection, and ends that are said."""
 
@@ -200,6 +201,7 @@ class TestFtpOnSftpgo(PromiseOfFtp):
         assert publish(gateway, hold(tmp_path, "a", b"x" * 300_000), "b c.txt") == "hash"
 
 
+@pytest.mark.slow
 class TestFtpsOnSftpgo(TestFtpOnSftpgo):
     """The same under TLS."""
 
@@ -221,7 +223,8 @@ class TestFtpOnRclone(PromiseOfFtp):
         if "\t" not in name:
             super().test_hostile_names_travel_safely(place, gateway, filler, tmp_path, name)
             return
-        with pytest.raises(Unavailable, match="450"):  # it loses its way in a folder whose name has a tab
+        # It loses its way in a folder whose name has a tab: it refuses the file, or takes it and does not find it again.
+        with pytest.raises((Unavailable, AssertionError), match="450|no such file"):
             publish(filler, hold(tmp_path, "a", b"x"), f"dir {name}/{name}")
         publish(filler, hold(tmp_path, "a", b"x"), "other")
         assert filler.read("other") == b"x"

@@ -48,6 +48,7 @@ class TestShelfThatDoesNotCheck(TestShelf):
     checks: ClassVar[bool] = False
 
 
+@pytest.mark.slow
 class TestShelfOnThreeConnections(TestShelf):
     """The same where several connections share the work."""
 
@@ -100,6 +101,7 @@ class TestSftpWithoutExec(TestSftp):
     config: ClassVar[dict[str, Any]] = {"exec_allowed": False}
 
 
+@pytest.mark.slow
 class TestSftpOnThreeConnections(TestSftp):
     """The same promise where several connections share the work."""
 

@@ -76,6 +76,7 @@ class TestWebdav(Promise):
         assert sum(1 for _ in gateway.ls(recursive=True)) == 1201
 
 
+@pytest.mark.slow
 class TestWebdavOnSftpgo(TestWebdav):
     """SFTPGo: it keeps the time that it is told (X-OC-Mtime)."""
 

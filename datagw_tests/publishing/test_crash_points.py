@@ -154,7 +154,7 @@ def on(server: OpenSSH) -> Callable[[Path], Gateway]:
 
 
 def test_a_day_to_an_ssh_server(server: OpenSSH, tmp_path: Path) -> None:
-    assert die_at_each_call(tmp_path, on(server), step=11, first=3) > 100
+    assert die_at_each_call(tmp_path, on(server), step=23, first=3) > 100
 
 
 @pytest.mark.slow
