@@ -31,6 +31,7 @@ from datagw.gateways.front.reading import Reading, Rename, Sent, Upload
 from datagw.gateways.front.retries import RetryPolicy, wait
 from datagw.gateways.front.settings import Mode, Settings
 from datagw.gateways.front.timetables import Pace
+from datagw.gateways.front.tries import Tries
 
 T = TypeVar("T")
 
@@ -315,7 +316,7 @@ class Gateway(Settings, Copying):
     def attempt(self, path: str | None, call: Callable[[Any], T]) -> T:
         """`call` with a session; native errors become ours, transient ones are tried again on a new session."""
         live = self._live
-        pauses = live.retries.pauses()
+        tries = Tries(live)
         while True:
             live.fence()
             try:
@@ -323,17 +324,8 @@ class Gateway(Settings, Copying):
                     return call(self.session())
             except Unavailable as error:
                 self.close()
-                pause = next(pauses, None)
-                if pause is None:
+                if not tries.again(error):
                     raise
-                pause = live.retries.heeding(pause, error.retry_after)
-                self.tell_retry(error, pause)
-                wait(pause, live.fence)
-
-    @final
-    def tell_retry(self, error: GatewayError, pause: float) -> None:
-        """Logs why, and when, something is tried again."""
-        self._live.log.warning("%s; trying again in %.1f s", error, pause)
 
     @final
     def session(self) -> Any:

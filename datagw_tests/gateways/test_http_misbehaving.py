@@ -103,10 +103,10 @@ def test_what_failed_for_a_moment_is_tried_again_and_what_is_refused_is_not(serv
 
 
 def test_retry_after_is_heeded_up_to_the_cap(server: Misbehaving, gateway: Http, monkeypatch: pytest.MonkeyPatch):
-    from datagw.gateways import base
+    from datagw.gateways.front import tries
 
     pauses = list[float]()
-    monkeypatch.setattr(base, "wait", lambda pause, _fence: pauses.append(pause))
+    monkeypatch.setattr(tries, "wait", lambda pause, _fence: pauses.append(pause))
     date = "Fri, 01 Jan 2100 00:00:00 GMT"
     server.head("/f", *[status(429, Retry_After=said) for said in ("7", date, "soon", "-1")], file(BODY, ETag='"1"'))
     patient = gateway.using(retries=RetryPolicy(max=5, backoff=0.5, cap=60, jitter=False))

@@ -9,9 +9,8 @@ import pytest
 
 from datagw.errors import Unavailable
 from datagw.files import StagedFile
-from datagw.gateways import base
 from datagw.gateways.datagouv import Datagouv
-from datagw.gateways.front import getting, publishing
+from datagw.gateways.front import tries
 from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.http import Http
 from datagw.gateways.s3 import S3
@@ -39,8 +38,7 @@ class Pauses(list[float]):
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     made = Pauses()
-    for module in (base, getting, publishing):
-        monkeypatch.setattr(module, "wait", made.pause)
+    monkeypatch.setattr(tries, "wait", made.pause)
     return made
 
 

@@ -12,7 +12,7 @@ from datagw.files import RemoteFile, parent
 from datagw.gateways.front import sending
 from datagw.gateways.front.duplicates import Duplicate, Duplicated, Known
 from datagw.gateways.front.hooks import Hooks
-from datagw.gateways.front.retries import wait
+from datagw.gateways.front.tries import Tries
 
 if TYPE_CHECKING:
     from datagw.gateways.base import Gateway
@@ -65,7 +65,6 @@ class Copying(Hooks):
 
 def _copy(gateway: Gateway, source: Gateway, wishes: Sequence[Duplicate]) -> Iterator[Duplicated]:
     """An outage is tried again, with what is left."""
-    live = gateway.live
     todo: dict[str, Duplicate] = {}
     makes_folders = gateway.can("mkdir")
     for wish in wishes:
@@ -76,7 +75,7 @@ def _copy(gateway: Gateway, source: Gateway, wishes: Sequence[Duplicate]) -> Ite
             yield Duplicated(wish, error=error)
         else:
             todo[wish.final] = wish
-    pauses = live.retries.pauses()
+    tries = Tries(gateway.live)
     while todo:
         done_before = len(todo)
         try:
@@ -89,14 +88,10 @@ def _copy(gateway: Gateway, source: Gateway, wishes: Sequence[Duplicate]) -> Ite
         except Unavailable as error:
             gateway.close()
             if len(todo) < done_before:
-                pauses = live.retries.pauses()
-            pause = next(pauses, None)
-            if pause is None:
+                tries.renew()
+            if not tries.again(error):
                 yield from [Duplicated(wish, error=error) for wish in todo.values()]
                 return
-            pause = live.retries.heeding(pause, error.retry_after)
-            gateway.tell_retry(error, pause)
-            wait(pause, live.fence)
 
 
 def _coming(gateway: Gateway, wishes: Sequence[Duplicate]) -> Iterator[Duplicate]:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from datagw.errors import Changed, GatewayError, Unavailable
 from datagw.files import RemoteFile, StagedFile
-from datagw.gateways.front.retries import wait
 from datagw.gateways.front.sending import RESUME_FROM
+from datagw.gateways.front.tries import Tries
 
 if TYPE_CHECKING:
     from datagw.gateways.base import Gateway
@@ -67,7 +67,7 @@ class _Getting:
     def all(self) -> None:
         """Gets them; each byte that is new gives an unsteady connection all of its tries again."""
         live = self._gateway.live
-        pauses, before = live.retries.pauses(), (0, 0)
+        tries, before = Tries(live), (0, 0)
         try:
             while True:
                 live.fence()
@@ -78,16 +78,13 @@ class _Getting:
                     self._gateway.close()
                     now = (len(self.found), self._half.size if self._half is not None else 0)
                     if now > before:
-                        pauses, before = live.retries.pauses(), now
-                    pause = next(pauses, None)
-                    if pause is None and self._gateway.each_alone:
-                        before = self._give_up(error)
+                        tries.renew()
+                        before = now
+                    if tries.again(error):
                         continue
-                    if pause is None:
+                    if not self._gateway.each_alone:
                         raise
-                    pause = live.retries.heeding(pause, error.retry_after)
-                    self._gateway.tell_retry(error, pause)
-                    wait(pause, live.fence)
+                    before = self._give_up(error)
         finally:
             self._forget_half()
 

@@ -14,7 +14,7 @@ from datagw.errors import GatewayError, NotFound, Rejected, Unavailable
 from datagw.files import parent, part_name
 from datagw.gateways.front.parallel import spread
 from datagw.gateways.front.reading import Published, Reading, Rename, Sent, Upload
-from datagw.gateways.front.retries import wait
+from datagw.gateways.front.tries import Tries
 
 if TYPE_CHECKING:
     from datagw.gateways.base import Gateway
@@ -29,7 +29,6 @@ def publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
 
 def _publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
     """An outage that is raised concerns the place, and all that are left; one that is told of a file, that file."""
-    live = gateway.live
     todo: dict[str, Upload] = {}
     makes_folders = gateway.can("mkdir")
     for upload in uploads:
@@ -40,7 +39,7 @@ def _publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
             yield Sent(upload, error=error)
         else:
             todo[upload.final] = upload
-    pauses = live.retries.pauses()
+    tries = Tries(gateway.live)
     made: dict[str, Reading] = {}
     while todo:
         done_before = len(todo)
@@ -63,16 +62,12 @@ def _publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
         if not todo:
             break
         if len(todo) < done_before:
-            pauses = live.retries.pauses()
+            tries.renew()
         error = place or _first_of(silent, todo)
-        pause = None if error.tried else next(pauses, None)
-        if pause is None:
+        if error.tried or not tries.again(error):
             alone = place is None
             yield from [Sent(upload, error=silent.get(upload.final, error), alone=alone) for upload in todo.values()]
             return
-        pause = live.retries.heeding(pause, error.retry_after)
-        gateway.tell_retry(error, pause)
-        wait(pause, live.fence)
 
 
 def _readings(

@@ -12,7 +12,7 @@ from datagw.errors import GatewayError, NotFound, Rejected, Unavailable, Unsuppo
 from datagw.files import RemoteFile, parent
 from datagw.gateways.front.parallel import spread
 from datagw.gateways.front.reading import Reading, Rename, Sent, Upload
-from datagw.gateways.front.retries import wait
+from datagw.gateways.front.tries import Tries
 
 if TYPE_CHECKING:
     from datagw.gateways.base import Gateway
@@ -32,7 +32,6 @@ def send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterator
 
 def _send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterator[Sent]:
     """A broken connection is tried again, and goes on where the part ends."""
-    live = gateway.live
     todo: dict[str, Upload] = {}
     for upload in uploads:
         try:
@@ -41,7 +40,7 @@ def _send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterato
             yield Sent(upload, error=error)
         else:
             todo[upload.part] = upload
-    pauses = live.retries.pauses()
+    tries = Tries(gateway.live)
     again = False
     refused: list[Sent] = []
     made: dict[str, Reading] = {}
@@ -65,14 +64,10 @@ def _send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterato
             made.clear()
             gateway.close()
             if len(todo) < done_before:
-                pauses = live.retries.pauses()
-            pause = next(pauses, None)
-            if pause is None:
+                tries.renew()
+            if not tries.again(error):
                 refused.extend(Sent(upload, error=error) for upload in todo.values())
                 break
-            pause = live.retries.heeding(pause, error.retry_after)
-            gateway.tell_retry(error, pause)
-            wait(pause, live.fence)
             again = True
     yield from refused
 
@@ -185,7 +180,7 @@ def _each(
     live = gateway.live
     outcomes: list[GatewayError | None] = []
     gone: set[int] = set()
-    pauses = live.retries.pauses()
+    tries = Tries(live)
 
     def pending() -> Iterator[T]:
         for at in range(len(outcomes), len(items)):
@@ -200,13 +195,9 @@ def _each(
                     outcomes.append(None if at in gone and isinstance(outcome, NotFound) else outcome)
         except Unavailable as error:
             gateway.close()
-            pause = next(pauses, None)
-            if pause is None:
+            if not tries.again(error):
                 outcomes.extend([error] * (len(items) - len(outcomes)))
                 break
-            pause = live.retries.heeding(pause, error.retry_after)
-            gateway.tell_retry(error, pause)
-            wait(pause, live.fence)
             gone.update(_vanished(gateway, items, len(outcomes), vanishing))
     return outcomes
 

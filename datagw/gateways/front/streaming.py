@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from datagw.errors import Changed, GatewayError, Unavailable
 from datagw.files import RemoteFile
-from datagw.gateways.front.retries import RetryPolicy, wait
+from datagw.gateways.front.retries import RetryPolicy
+from datagw.gateways.front.tries import Tries
 
 if TYPE_CHECKING:
     from datagw.gateways.base import Gateway
@@ -120,7 +121,7 @@ class StreamedFile:
     def _arriving(self, twin: Gateway, position: int, end: int) -> Generator[bytes]:
         """As it comes; each byte that is new gives an unsteady connection all of its tries again."""
         live, before = twin.live, position
-        pauses = live.retries.pauses()
+        tries = Tries(live)
         while position < end:
             try:
                 with twin.speaking(self.origin.path):
@@ -140,13 +141,10 @@ class StreamedFile:
                 twin.close()
                 if position > before:
                     live.retries = self.streams.retries
-                    pauses, before = live.retries.pauses(), position
-                pause = next(pauses, None)
-                if pause is None:
+                    tries.renew()
+                    before = position
+                if not tries.again(error):
                     raise
-                pause = live.retries.heeding(pause, error.retry_after)
-                twin.tell_retry(error, pause)
-                wait(pause, live.fence)
                 live.log.info("%s: going on behind %d bytes that have come", self.origin.path, position)
 
     @contextlib.contextmanager

@@ -15,7 +15,7 @@ from typing_extensions import override
 from datagw.errors import GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile
 from datagw.gateways.base import Gateway
-from datagw.gateways.front.retries import wait
+from datagw.gateways.front.tries import Tries
 from datagw.gateways.http import Http
 from datagw.gateways.web import addresses
 from datagw.gateways.web.asking import Asking, host_of, same_server
@@ -152,32 +152,28 @@ class Listing(Http):
     def _each(self, session: Asking, paths: Sequence[str]) -> Iterator[RemoteFile | GatewayError]:
         """A look at each item. One that does not answer is tried again; one whose server was silent just now is not."""
         session.silent.clear()
-        pauses = self.live.retries.pauses()
+        tries = Tries(self.live)
         for path in paths:
             host = host_of(self._address(path))
             if host in session.silent:
                 yield Unavailable(f"{host} does not answer", path=path)
                 continue
             try:
-                yield self._patiently(session, path, lambda p=path: self._stat(session, p), pauses)
+                yield self._patiently(session, path, lambda p=path: self._stat(session, p), tries)
             except GatewayError as error:
                 yield error
             else:
-                pauses = self.live.retries.pauses()
+                tries.renew()
 
-    def _patiently(self, session: Asking, path: str, look: Callable[[], T], pauses: Iterator[float]) -> T:
+    def _patiently(self, session: Asking, path: str, look: Callable[[], T], tries: Tries) -> T:
         while True:
             try:
                 with self.speaking(path):
                     self.live.fence()
                     return look()
             except Unavailable as error:
-                pause = next(pauses, None)
-                if pause is None:
+                if not tries.again(error):
                     raise
-                pause = self.live.retries.heeding(pause, error.retry_after)
-                self.tell_retry(error, pause)
-                wait(pause, self.live.fence)
                 session.silent.clear()
 
     @property

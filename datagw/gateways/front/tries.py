@@ -1,0 +1,37 @@
+"""The tries that a transient error leaves: one after the other, each after its pause, and never silently."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from datagw.errors import Unavailable
+from datagw.gateways.front.retries import wait
+
+if TYPE_CHECKING:
+    from datagw.gateways.front.live import Live
+
+
+class Tries:
+    """What is left of the tries that a run lends to a gateway."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self.renew()
+
+    def renew(self) -> None:
+        """All of them again: something has gone well since."""
+        self._pauses = self._live.retries.pauses()
+
+    def again(self, error: Unavailable) -> bool:
+        """Returns when it is time for another try; False, at once, where none is left. The fence may raise meanwhile.
+
+        The pause is the longer one that the place asks for, if it does; why and when is logged.
+        """
+        pause = next(self._pauses, None)
+        if pause is None:
+            return False
+        live = self._live
+        pause = live.retries.heeding(pause, error.retry_after)
+        live.log.warning("%s; trying again in %.1f s", error, pause)
+        wait(pause, live.fence)
+        return True
