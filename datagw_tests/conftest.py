@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hypothesis
 import pytest
@@ -40,6 +41,24 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "yes"
     os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """What a test has to say, in UTF-8: names of files may hold lone surrogates, which end the whole run on their way."""
+    return _in_utf8((yield))
+
+
+def _in_utf8(told: Any) -> Any:
+    match told:
+        case str():
+            return told.encode("utf-8", "backslashreplace").decode("utf-8")
+        case dict():
+            return {_in_utf8(key): _in_utf8(value) for key, value in told.items()}
+        case list() | tuple():
+            return type(told)(_in_utf8(value) for value in told)
+        case _:
+            return told
 
 
 @pytest.fixture(scope="session")
