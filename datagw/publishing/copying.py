@@ -78,13 +78,17 @@ class CopyWork:
                 receipts.append(self._receipt(action.source, action.destination, found[0], found[1], entry))
             else:
                 differing.append(self._replaceable(action, entry))
+        self._adopt(receipts)
+        return differing
+
+    def _adopt(self, receipts: Sequence[Receipt]) -> None:
+        """Puts down what stands there already and is equal."""
         if receipts:
             self.gateway.finish([receipt.destination for receipt in receipts], self.day)
             self.world.ledger.write_receipts(self.lease, receipts)
         for receipt in receipts:
             self._keep(receipt, "adopted")
         self.adopted += len(receipts)
-        return differing
 
     def _renew(self, old: Receipt, source: RemoteFile) -> None:
         """The receipt of a copy that its receiver took away, for the same content under a new version."""
@@ -186,6 +190,13 @@ class CopyWork:
             self._keep(receipt, "sent")
             self.world.progress.file_done()
         self.sent_files += len(receipts)
+
+    def _forget_refused(self, intents: Mapping[str, Intent], others: Collection[str] = ()) -> None:
+        """Of these intents, by source, those whose file is sure not to stand there; else the next run has to look."""
+        refused = {failure.source for failure in self.failures if not failure.unanswered} | self.late.keys() | {*others}
+        over = [intent for path, intent in intents.items() if path in refused]
+        if over:
+            self.world.ledger.forget_intents(self.lease, over)
 
     def _rename(self, sent: Sent, action: Action) -> Rename:
         return Rename(sent.upload.part, action.destination, self._may_replace(action))

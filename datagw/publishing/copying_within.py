@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from typing_extensions import override
 
 from datagw.errors import GatewayError, Unavailable
-from datagw.files import RemoteFile, part_name
+from datagw.files import part_name
 from datagw.gateways.base import Gateway
 from datagw.gateways.front.duplicates import Duplicate, Duplicated, NotByItself
 from datagw.ledger import Intent, Receipt
@@ -35,15 +35,9 @@ class CopyWithin(CopyWork):
     adopts it.
     """
 
-    source: Gateway | None = None
+    source: Gateway = field(kw_only=True)
     not_made: dict[str, Action] = field(default_factory=dict[str, Action])
     """What the place does not copy by itself after all, by source."""
-
-    @property
-    def _from(self) -> Gateway:
-        if self.source is None:
-            raise ValueError("a copy within a place has a source")
-        return self.source
 
     @override
     def part(self, action: Action) -> str:
@@ -68,7 +62,7 @@ class CopyWithin(CopyWork):
         receipts: list[Receipt] = []
         doubtful: list[tuple[Action, Action]] = []
         pairs = [(action.source, entries[action.source.path]) for action in there]
-        for action, known in zip(there, self.gateway.compare_within(self._from, pairs), strict=True):
+        for action, known in zip(there, self.gateway.compare_within(self.source, pairs), strict=True):
             entry = entries[action.source.path]
             if isinstance(known, GatewayError):
                 self._not_sent(action.source.path, known)
@@ -80,7 +74,8 @@ class CopyWithin(CopyWork):
                 doubtful.append((action, other))
         if self.dead is not None:
             raise self.dead
-        compared = self._read_both([(action.source, entries[action.source.path]) for action, _ in doubtful])
+        pairs = [(action.source, entries[action.source.path]) for action, _ in doubtful]
+        compared = self.gateway.read_both(self.source, pairs)
         for (action, other), found in zip(doubtful, compared, strict=True):
             entry = entries[action.source.path]
             if isinstance(found, GatewayError):
@@ -89,25 +84,8 @@ class CopyWithin(CopyWork):
                 again.append(other)
             else:
                 receipts.append(self._receipt(action.source, action.destination, *found, entry))
-        if receipts:
-            self.gateway.finish([receipt.destination for receipt in receipts], self.day)
-            self.world.ledger.write_receipts(self.lease, receipts)
-        for receipt in receipts:
-            self._keep(receipt, "adopted")
-        self.adopted += len(receipts)
+        self._adopt(receipts)
         return again
-
-    def _read_both(self, pairs: Sequence[tuple[RemoteFile, RemoteFile]]) -> Iterator[Proven | GatewayError | None]:
-        """Where the place has nothing to compare by: both are fetched; None where they differ."""
-        theirs = self._from.hashes([one for one, _ in pairs], probe=False)
-        ours = self.gateway.hashes([other for _, other in pairs], probe=False)
-        for one, other in zip(theirs, ours, strict=True):
-            if isinstance(one, GatewayError):
-                yield one
-            elif isinstance(other, GatewayError):
-                yield other
-            else:
-                yield (one[0], other[1]) if one[0] == other[0] else None
 
     # ---- copying
 
@@ -147,7 +125,7 @@ class CopyWithin(CopyWork):
             if not wishes:
                 break
         notes.forget({intent.part for final, intent in intents.items() if by_final[final].source.path in self.done})
-        self._forget_refused({by_final[final].source.path: intent for final, intent in intents.items()})
+        self._forget_refused({by_final[final].source.path: intent for final, intent in intents.items()}, self.not_made)
 
     def _round(
         self, wishes: Sequence[Duplicate], by_final: dict[str, Action], intents: dict[str, Intent], *, last: bool
@@ -156,7 +134,7 @@ class CopyWithin(CopyWork):
         taken: list[tuple[Duplicated, Proven]] = []
         doubtful: list[Duplicated] = []
         since = time.monotonic()
-        for done in self.gateway.copy_within(self._from, wishes):
+        for done in self.gateway.copy_within(self.source, wishes):
             if isinstance(done.error, NotByItself):
                 self.not_made[by_final[done.wish.final].source.path] = by_final[done.wish.final]
             elif done.error is not None:
@@ -172,8 +150,8 @@ class CopyWithin(CopyWork):
         self._write_down(taken, by_final, intents)
         again: list[Duplicate] = []
         equal: list[tuple[Duplicated, Proven]] = []
-        pairs = [(done.wish.file, done.file or done.wish.file.at(done.wish.final)) for done in doubtful]
-        for done, found in zip(doubtful, self._read_both(pairs), strict=True):
+        pairs = [(done.wish.file, done.stands) for done in doubtful]
+        for done, found in zip(doubtful, self.gateway.read_both(self.source, pairs), strict=True):
             path = by_final[done.wish.final].source.path
             if isinstance(found, GatewayError):
                 self._not_sent(path, found)
@@ -201,14 +179,6 @@ class CopyWithin(CopyWork):
             if done.file is not None
         ]
         self._write_receipts(receipts, [intents[done.wish.final] for done, _ in taken])
-
-    def _forget_refused(self, intents: Mapping[str, Intent]) -> None:
-        """Of these intents, by source, those whose file is sure not to stand there; else the next run has to look."""
-        refused = {failure.source for failure in self.failures if not failure.unanswered}
-        refused |= self.late.keys() | self.not_made.keys()
-        over = [intent for path, intent in intents.items() if path in refused]
-        if over:
-            self.world.ledger.forget_intents(self.lease, over)
 
 
 def kind_of_work(gateway: Gateway, source: Gateway) -> Callable[..., CopyWork]:

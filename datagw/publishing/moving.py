@@ -78,13 +78,10 @@ def _unproven(source: Gateway, done: Duplicated) -> GatewayError | None:
     """What is wrong with a copy; where the place does not say, both are read."""
     if done.known.proof is not None:
         return None
-    both = source.hashes([done.wish.file, done.file or done.wish.file.at(done.wish.final)], probe=False)
-    for one in both:
-        if isinstance(one, GatewayError):
-            return one
-    if both[0][0] != both[1][0]:  # type: ignore[index]
+    (both,) = source.read_both(source, [(done.wish.file, done.stands)])
+    if both is None:
         return Unavailable("its copy differs from it; it stays", path=done.wish.final)
-    return None
+    return both if isinstance(both, GatewayError) else None
 
 
 def _is_equal(source: Gateway, there: RemoteFile, sha256: str) -> bool:

@@ -115,13 +115,6 @@ class RequestWork(CopyWork):
         self._write_down(equal, by_final, intents)
         return again
 
-    def _forget_refused(self, intents: dict[str, Intent]) -> None:
-        """Of these intents, by source, those whose file is sure not to stand there; else the next run has to look."""
-        refused = {failure.source for failure in self.failures if not failure.unanswered} | self.late.keys()
-        over = [intent for path, intent in intents.items() if path in refused]
-        if over:
-            self.world.ledger.forget_intents(self.lease, over)
-
     def _write_down(
         self, taken: Sequence[tuple[Sent, str]], by_final: dict[str, Action], intents: dict[str, Intent]
     ) -> None:

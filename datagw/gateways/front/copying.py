@@ -47,6 +47,25 @@ class Copying(Hooks):
         return gateway.attempt(None, lambda session: list(self._compare_many(session, source, pairs)))
 
     @final
+    def read_both(
+        self, source: Gateway, pairs: Sequence[tuple[RemoteFile, RemoteFile]]
+    ) -> Iterator[tuple[str, str] | GatewayError | None]:
+        """Where the place has nothing to compare by, both are fetched: their SHA-256 and how ours is known.
+
+        None where they differ.
+        """
+        gateway = cast("Gateway", self)
+        theirs = source.hashes([one for one, _ in pairs], probe=False)
+        ours = gateway.hashes([other for _, other in pairs], probe=False)
+        for one, other in zip(theirs, ours, strict=True):
+            if isinstance(one, GatewayError):
+                yield one
+            elif isinstance(other, GatewayError):
+                yield other
+            else:
+                yield (one[0], other[1]) if one[0] == other[0] else None
+
+    @final
     def rm_claimed(self, files: Sequence[RemoteFile]) -> list[GatewayError | None]:
         """Removes files that are still the claimed version, for places that cannot put one aside; else Changed.
 

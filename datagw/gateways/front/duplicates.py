@@ -60,3 +60,8 @@ class Duplicated:
     file: RemoteFile | None = None
     known: Known = Known()
     error: GatewayError | None = None
+
+    @property
+    def stands(self) -> RemoteFile:
+        """The copy, as it was told or is to be expected."""
+        return self.file or self.wish.file.at(self.wish.final)
