@@ -64,6 +64,7 @@ def look_at_source(
     wanted = re.compile(source.regex) if source.regex else None
     odd: list[RemoteFile] = []
     files: list[SourceFile] = []
+    of_the_day = pattern.on(day)
     for entry in found:
         claim = _followed(gateway, entry) if entry.kind == "symlink" and source.symlinks == "follow" else entry
         if claim.kind != "file":
@@ -71,7 +72,7 @@ def look_at_source(
         elif claim is not entry and known is not None and seen_again(known, claim.path, claim.version):
             continue
         elif entry.name != job.marker and (_takes(source, claim.size) or claim.path in gateway.live.unseen):
-            relative = pattern.relative(entry.path, day)
+            relative = of_the_day.relative(entry.path)
             if wanted is None or wanted.fullmatch(relative):
                 files.append(SourceFile(claim, gateway.named(relative)))
     if pattern.exact and known is None and not (files or odd) and not ledger.current_receipts(job.name, day):

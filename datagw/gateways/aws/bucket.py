@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from datagw.errors import Changed, Denied, Rejected, Unavailable, Unsupported
@@ -33,6 +34,7 @@ T = TypeVar("T")
 
 _BLOCK = 1 << 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]|/\Z")
+_READ_AT_ONCE = 128 * 1024  # bytes; the content of what is larger is read by the thread that sends it
 _PATIENCE = 900.0  # seconds
 _GRACE = timedelta(days=1)  # by which an upload may be younger than what the ledger knows of it
 _LARGE_AT_ONCE = 2  # objects of more than `small` bytes that are held in memory
@@ -199,24 +201,36 @@ class Bucket:
 
     # ---- writing
 
-    def put(self, key: str, reading: Reading, facts: Facts) -> Put:
-        if not facts.replace:
-            self._refuse_what_stands(key)
-        if reading.size <= self.small and "ACL" not in self.written and not _CONTROL.search(key):
-            return self._put_quickly(key, b"".join(reading.blocks(_BLOCK)), facts)
-        with self._large:
-            return self._put_plainly(key, list(reading.blocks(_BLOCK)), facts)
+    def begin(self, key: str, reading: Reading, facts: Facts) -> Callable[[], Put]:
+        if reading.size > self.part:
+            return partial(self._put_in_parts, key, reading, facts)
+        if reading.size > self.small or "ACL" in self.written or _CONTROL.search(key):
+            return partial(self._put_plainly, key, reading, facts)
+        if reading.size <= _READ_AT_ONCE:
+            return self._ready_to_put(key, reading, facts)
 
-    def _put_quickly(self, key: str, content: bytes, facts: Facts) -> Put:
-        import obstore
+        def put() -> Put:
+            return self._ready_to_put(key, reading, facts)()
 
+        return put
+
+    def _ready_to_put(self, key: str, reading: Reading, facts: Facts) -> Callable[[], Put]:
+        """All that can be done before the request."""
         attributes: dict[Any, str] = dict(facts.metadata)
         if facts.content_type is not None:
             attributes["Content-Type"] = facts.content_type
         if (storage_class := self.written.get("StorageClass")) is not None:
             attributes["Storage-Class"] = storage_class
+        content = b"".join(reading.blocks(_BLOCK))
         digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        mode = "overwrite" if facts.replace or not self._conditional else "create"
+        return partial(self._put_quickly, key, content, digest, attributes, replace=facts.replace)
+
+    def _put_quickly(self, key: str, content: bytes, digest: str, attributes: dict[Any, str], *, replace: bool) -> Put:
+        import obstore
+
+        if not replace:
+            self._refuse_what_stands(key)
+        mode = "overwrite" if replace or not self._conditional else "create"
         try:
             told = self._quickly(
                 lambda: obstore.put(self.store, key, content, attributes=attributes, mode=mode, use_multipart=False)
@@ -225,13 +239,19 @@ class Bucket:
             ours = refusals.of_obstore(error)
             if mode == "create" and isinstance(ours, Unsupported):
                 self._conditional = False
-                return self._put_quickly(key, content, facts)
+                return self._put_quickly(key, content, digest, attributes, replace=replace)
             if mode == "create" and isinstance(ours, Rejected) and self._is_equal(key, digest):
                 return Put(digest, "hash")  # of an earlier try whose answer was lost
             raise
         return self._judged(told["e_tag"], digest)
 
-    def _put_plainly(self, key: str, blocks: Sequence[Block], facts: Facts) -> Put:
+    def _put_plainly(self, key: str, reading: Reading, facts: Facts) -> Put:
+        if not facts.replace:
+            self._refuse_what_stands(key)
+        with self._large:
+            return self._put_blocks(key, list(reading.blocks(_BLOCK)), facts)
+
+    def _put_blocks(self, key: str, blocks: Sequence[Block], facts: Facts) -> Put:
         digest = hashlib.md5(usedforsecurity=False)
         for block in blocks:
             digest.update(block)
@@ -247,7 +267,7 @@ class Bucket:
             ours = refusals.of_client(error)
             if not facts.replace and isinstance(ours, Unsupported):
                 self._conditional = False
-                return self._put_plainly(key, blocks, facts)
+                return self._put_blocks(key, blocks, facts)
             if not facts.replace and isinstance(ours, Changed):
                 if self._is_equal(key, digest.hexdigest()):
                     return Put(digest.hexdigest(), "hash")
@@ -255,7 +275,7 @@ class Bucket:
             raise
         return self._judged(told.get("ETag"), digest.hexdigest())
 
-    def put_in_parts(self, key: str, reading: Reading, facts: Facts) -> Put:
+    def _put_in_parts(self, key: str, reading: Reading, facts: Facts) -> Put:
         if not facts.replace:
             self._refuse_what_stands(key)
         with self._large:

@@ -194,6 +194,8 @@ class Reading:
         The front does so once a file is done. A driver with several under way does it as soon as it reads no more of
         one: it may hold the only connection to the place that the others are read from.
         """
+        if self.complete:
+            return
         self._over.set()
         if self._under_way is not None:
             with contextlib.suppress(ValueError):  # another thread, nobody waits for it, is in it, and hears of the end

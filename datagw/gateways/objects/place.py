@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import mimetypes
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache, partial
 from typing import ClassVar
 
 from pydantic import Field
@@ -18,7 +18,7 @@ from datagw.gateways.front.duplicates import Duplicate, Duplicated, Known
 from datagw.gateways.front.hooks import CAME
 from datagw.gateways.front.reading import Published
 from datagw.gateways.objects.keys import is_a_name, key_of, name_below, prefix_of
-from datagw.gateways.objects.store import SECOND, Facts, Found, Origin, Store, seconds
+from datagw.gateways.objects.store import SECOND, Facts, Found, Origin, Put, Store, seconds
 
 
 class Objects(Gateway):
@@ -175,12 +175,18 @@ class Objects(Gateway):
                 if outage is not None:
                     return
 
-        def put(reading: Reading) -> Published:
+        def begin(reading: Reading) -> Callable[[], Published]:
+            facts = self._facts(reading.final, reading.mtime_ns, reading.replace)
+            return partial(put, reading, session.begin(key_of(self.root, reading.final), reading, facts))
+
+        def put(reading: Reading, made: Callable[[], Put]) -> Published:
             if outage is not None:
                 raise outage
-            return self._put(session, reading)
+            with contextlib.closing(reading):  # at once: others may wait for the line to where it is read
+                told = made()
+            return Published(RemoteFile(reading.final, reading.size, reading.mtime_ns, etag=told.etag), told.proof)
 
-        for reading, future in session.threads.as_done(coming(), put, ahead=self.connections):
+        for reading, future in session.threads.begun(coming(), begin, ahead=self.connections):
             try:
                 with self.speaking(reading.final):
                     found: Published | GatewayError = future.result()
@@ -192,16 +198,6 @@ class Objects(Gateway):
             yield reading, found
         if outage is not None:
             raise outage
-
-    def _put(self, session: Store, reading: Reading) -> Published:
-        key = key_of(self.root, reading.final)
-        facts = self._facts(reading.final, reading.mtime_ns, reading.replace)
-        with contextlib.closing(reading):  # at once: others may wait for the line to where it is read
-            if reading.size > session.part:
-                put = session.put_in_parts(key, reading, facts)
-            else:
-                put = session.put(key, reading, facts)
-        return Published(RemoteFile(reading.final, reading.size, reading.mtime_ns, etag=put.etag), put.proof)
 
     def _facts(self, path: str, mtime_ns: int | None, replace: bool) -> Facts:
         dated = self.metadata if mtime_ns is None else {**self.metadata, "mtime": seconds(mtime_ns)}

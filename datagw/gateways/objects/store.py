@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol
@@ -98,12 +98,11 @@ class Store(Protocol):
         """The content from `offset` on; Changed where it has another etag."""
         ...
 
-    def put(self, key: str, reading: Reading, facts: Facts) -> Put:
-        """An object in one request, all of it or nothing."""
-        ...
+    def begin(self, key: str, reading: Reading, facts: Facts) -> Callable[[], Put]:
+        """What puts an object, when it is called: all of it or nothing; the content of a small one is read before.
 
-    def put_in_parts(self, key: str, reading: Reading, facts: Facts) -> Put:
-        """A large object, seen when its last part is there; a later run goes on with it."""
+        A large one is seen when its last part is there; a later run goes on with it.
+        """
         ...
 
     def copy(self, origin: Origin, key: str, facts: Facts, memo: Memo) -> Copied:

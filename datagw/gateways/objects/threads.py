@@ -4,18 +4,67 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, wait
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _LOOK = 0.25  # seconds between two looks at the fence
 _PATIENCE = 5.0  # seconds for which requests under way are waited for when all is to end
-_Task = tuple["Future[Any]", Callable[[], Any]]
+
+
+class Call(Generic[R]):
+    """One call on a thread, and, once it is `made`, what came of it: lighter by far than a `Future`."""
+
+    __slots__ = ("_error", "_round", "_value", "_work", "made")
+
+    def __init__(self, work: Callable[[], R], of: _Round) -> None:
+        self.made = False
+        self._work: Callable[[], R] | None = work
+        self._round = of
+        self._value: R | None = None
+        self._error: BaseException | None = None
+
+    def make(self) -> None:
+        """Makes it, on a thread; not if nobody waits for it any more."""
+        if self._work is not None and not self._round.over:
+            try:
+                self._value = self._work()
+            except BaseException as error:  # noqa: BLE001 - raised by whoever reads the outcome
+                self._error = error
+        self._work = None
+        self.made = True
+        self._round.done.put(self)
+
+    def result(self) -> R:
+        """What it returned; raises what it raised."""
+        if self._error is not None:
+            raise self._error
+        return cast("R", self._value)
+
+
+class _Round:
+    """Calls whose outcomes one loop waits for."""
+
+    def __init__(self) -> None:
+        self.done: queue.SimpleQueue[Call[Any]] = queue.SimpleQueue()
+        self.awaited = 0
+        self.over = False
+
+    def end(self) -> None:
+        """No call of it begins from now on; those under way are waited for, for a while."""
+        self.over = True
+        until = time.monotonic() + _PATIENCE
+        while self.awaited:
+            try:
+                self.done.get(timeout=max(until - time.monotonic(), 0))
+            except queue.Empty:
+                return
+            self.awaited -= 1
 
 
 class Threads:
@@ -25,25 +74,22 @@ class Threads:
         self.count = count
         self.fence = fence
         self._threads: list[threading.Thread] = []
-        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Call[Any] | None] = queue.SimpleQueue()
 
-    def submit(self, call: Callable[[], R]) -> Future[R]:
-        """`call` on a thread."""
-        future: Future[R] = Future()
-        self._tasks.put((cast("Future[Any]", future), call))
-        if len(self._threads) < self.count:
-            thread = threading.Thread(target=_work, args=(self._tasks,), name="datagw-objects", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        return future
+    def as_done(self, items: Iterable[T], call: Callable[[T], R]) -> Iterator[tuple[T, Call[R]]]:
+        """Each item with its outcome as it comes; `items` are taken when there is a thread for them."""
+        return self.begun(items, lambda item: partial(call, item), ahead=0)
 
-    def as_done(self, items: Iterable[T], call: Callable[[T], R], *, ahead: int = 0) -> Iterator[tuple[T, Future[R]]]:
-        """Each item with its outcome as it comes; `items` are taken when there is a thread for them, or `ahead` of it.
+    def begun(
+        self, items: Iterable[T], begin: Callable[[T], Callable[[], R]], *, ahead: int
+    ) -> Iterator[tuple[T, Call[R]]]:
+        """As `as_done`; each item is begun where the outcomes are taken, what `begin` returns is called on a thread.
 
-        Those ahead keep the threads at work while whoever takes the outcomes is busy with them.
+        What is short is best done by `begin`: threads that each do their bit of it hold one another up for longer.
+        Items are taken `ahead` of the threads, which stay at work while whoever takes the outcomes is busy with them.
         """
-        pending: dict[Future[R], T] = {}
-        done: queue.SimpleQueue[Future[R]] = queue.SimpleQueue()
+        pending: dict[Call[R], T] = {}
+        this = _Round()
         coming = iter(items)
         more = True
         try:
@@ -54,66 +100,76 @@ class Threads:
                     except StopIteration:
                         more = False
                     else:
-                        future = self.submit(partial(call, item))
-                        pending[future] = item
-                        future.add_done_callback(done.put)
+                        pending[self._begin(begin, item, this)] = item
                 if not pending:
                     return
-                future = self._next(done)
-                yield pending.pop(future), future
+                call = self._next(this)
+                yield pending.pop(call), call
         finally:
-            _end(list(pending))
+            this.end()
 
-    def in_order(self, items: Iterable[T], call: Callable[[T], R]) -> Iterator[tuple[T, Future[R]]]:
+    def in_order(self, items: Iterable[T], call: Callable[[T], R]) -> Iterator[tuple[T, Call[R]]]:
         """Each item with its outcome, in the order of the items; a few are fetched ahead."""
-        ahead: deque[tuple[T, Future[R]]] = deque()
+        ahead: deque[tuple[T, Call[R]]] = deque()
+        this = _Round()
         try:
             for item in items:
-                ahead.append((item, self.submit(partial(call, item))))
+                ahead.append((item, self._submit(partial(call, item), this)))
                 if len(ahead) > self.count:
-                    yield self._settled(*ahead.popleft())
+                    yield self._settled(*ahead.popleft(), this)
             while ahead:
-                yield self._settled(*ahead.popleft())
+                yield self._settled(*ahead.popleft(), this)
         finally:
-            _end([future for _, future in ahead])
-
-    def _settled(self, item: T, future: Future[R]) -> tuple[T, Future[R]]:
-        """The item once its outcome is there; the fence is asked meanwhile."""
-        while not future.done():
-            wait([future], timeout=_LOOK)
-            self.fence()
-        return item, future
-
-    def _next(self, done: queue.SimpleQueue[Future[R]]) -> Future[R]:
-        """The next outcome; the fence is asked meanwhile."""
-        while True:
-            try:
-                future = done.get(timeout=_LOOK)
-            except queue.Empty:
-                future = None
-            self.fence()
-            if future is not None:
-                return future
+            this.end()
 
     def close(self) -> None:
         """Ends the threads, each after what it is doing."""
         for _ in self._threads:
-            self._tasks.put(None)
+            self._calls.put(None)
         self._threads.clear()
 
+    def _begin(self, begin: Callable[[T], Callable[[], R]], item: T, this: _Round) -> Call[R]:
+        try:
+            work = begin(item)
+        except Exception as error:  # noqa: BLE001 - raised by whoever reads the outcome
+            work = partial(_raise, error)
+        return self._submit(work, this)
 
-def _end(pending: list[Future[R]]) -> None:
-    for future in pending:
-        future.cancel()
-    wait([future for future in pending if not future.cancelled()], timeout=_PATIENCE)
+    def _submit(self, work: Callable[[], R], this: _Round) -> Call[R]:
+        call = Call(work, this)
+        this.awaited += 1
+        self._calls.put(call)
+        if len(self._threads) < self.count:
+            thread = threading.Thread(target=_work, args=(self._calls,), name="datagw-objects", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        return call
 
+    def _settled(self, item: T, call: Call[R], this: _Round) -> tuple[T, Call[R]]:
+        """The item once its outcome is there."""
+        while not call.made:
+            self._next(this)
+        return item, call
 
-def _work(tasks: queue.SimpleQueue[_Task | None]) -> None:
-    while (task := tasks.get()) is not None:
-        future, call = task
-        if future.set_running_or_notify_cancel():
+    def _next(self, this: _Round) -> Call[Any]:
+        """The next outcome; the fence is asked meanwhile."""
+        while True:
             try:
-                future.set_result(call())
-            except BaseException as error:  # noqa: BLE001 - raised by whoever reads the outcome
-                future.set_exception(error)
-        del task, future, call
+                call = this.done.get(timeout=_LOOK)
+            except queue.Empty:
+                call = None
+            else:
+                this.awaited -= 1
+            self.fence()
+            if call is not None:
+                return call
+
+
+def _raise(error: Exception) -> Any:
+    raise error
+
+
+def _work(calls: queue.SimpleQueue[Call[Any] | None]) -> None:
+    while (call := calls.get()) is not None:
+        call.make()
+        del call
