@@ -12,6 +12,7 @@ from datetime import date
 from datagw.errors import Changed, Full, GatewayError, NotFound, Rejected, Unavailable, Unsupported
 from datagw.files import RemoteFile, StagedFile, part_name
 from datagw.gateways.base import Gateway
+from datagw.gateways.front.duplicates import Memo
 from datagw.gateways.front.reading import Readable, Rename, Sent, Upload
 from datagw.gateways.front.unchanged import open_unchanged
 from datagw.jobs import Copy, Job
@@ -124,11 +125,11 @@ class CopyWork:
         """Sends a batch to parts, proves it, makes it visible and writes its receipts."""
         begin = time.monotonic()
         ledger = self.world.ledger
-        uploads = {a.source.path: self._upload(a, staged[a.source.path]) for a in actions if a.source.path in staged}
-        by_part = {uploads[a.source.path].part: a for a in actions if a.source.path in uploads}
+        by_part = {self.part(action): action for action in actions if action.source.path in staged}
+        uploads = [self._upload(action, staged[action.source.path], part) for part, action in by_part.items()]
         intents = {part: self._intent(action, part) for part, action in by_part.items()}
         ledger.record_parts(self.lease, list(intents.values()))
-        proven = self._to_parts(list(uploads.values()), by_part)
+        proven = self._to_parts(uploads, by_part)
         ready = [replace(intents[sent.upload.part], sha256=sent.sha256) for sent, _ in proven]
         ledger.intend(self.lease, ready)
         self._publish(proven, {intent.part: intent for intent in ready}, by_part)
@@ -215,8 +216,7 @@ class CopyWork:
     def _told_apart(self, action: Action) -> str:
         return f"{self.world.ledger.id} {self.job.name} {self.day} {action.source.content_version}"
 
-    def _upload(self, action: Action, staged: Readable) -> Upload:
-        part = self.part(action)
+    def _upload(self, action: Action, staged: Readable, part: str, memo: Memo | None = None) -> Upload:
         return Upload(
             staged,
             part,
@@ -226,6 +226,8 @@ class CopyWork:
             resume=part in self.sight.entries,
             day=self.day,
             replace=self._may_replace(action),
+            note=memo and memo.note,
+            keep=memo and memo.keep,
         )
 
     def _may_replace(self, action: Action) -> bool:
@@ -234,7 +236,7 @@ class CopyWork:
 
     # ---- rows
 
-    def _intent(self, action: Action, part: str) -> Intent:
+    def _intent(self, action: Action, part: str, sha256: str | None = None) -> Intent:
         source = action.source
         return Intent(
             part=part,
@@ -249,6 +251,7 @@ class CopyWork:
             size=source.size,
             at=self.world.now(),
             run=self.world.run,
+            sha256=sha256,
         )
 
     def _receipt(self, source: RemoteFile, destination: str, sha256: str, proof: str, look: RemoteFile) -> Receipt:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import date
 from functools import partial
 
-from datagw.gateways.base import Upload
 from datagw.gateways.front.duplicates import Memo
 from datagw.ledger import Ledger
 
@@ -22,12 +20,8 @@ class Notes:
         self._notes: dict[str, str] = ledger.position(job, self._key, {})
         self._lock = threading.Lock()
 
-    def with_note(self, upload: Upload) -> Upload:
-        """The upload with its note, and the means to keep another."""
-        return replace(upload, note=self._notes.get(upload.part), keep=partial(self._keep, upload.part))
-
     def memo(self, part: str) -> Memo:
-        """The same for a copy that the place makes by itself."""
+        """Its note, and the means to keep another."""
         return Memo(self._notes.get(part), partial(self._keep, part))
 
     def forget(self, parts: Collection[str]) -> None:

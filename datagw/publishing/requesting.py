@@ -46,10 +46,14 @@ class RequestWork(CopyWork):
         begin = time.monotonic()
         notes = Notes(self.world.ledger, self.job.name, self.day, self.copy.name)
         by_final = {action.destination: action for action in actions if action.source.path in staged}
-        uploads = [notes.with_note(self._upload(action, staged[action.source.path])) for action in by_final.values()]
+        parts = {final: self.part(action) for final, action in by_final.items()}
+        uploads = [
+            self._upload(action, staged[action.source.path], parts[final], notes.memo(parts[final]))
+            for final, action in by_final.items()
+        ]
         known = self._known(one for one in staged.values() if isinstance(one, StagedFile))
         intents = {
-            final: replace(self._intent(action, self.part(action)), sha256=known.get(action.source.path))
+            final: self._intent(action, parts[final], known.get(action.source.path))
             for final, action in by_final.items()
         }
         self.world.ledger.record_parts(self.lease, list(intents.values()))

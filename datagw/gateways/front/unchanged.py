@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 from datagw.errors import Changed, NotFound, Rejected
-from datagw.files import RemoteFile, StagedFile
+from datagw.files import StagedFile, version_of_stat
 
 
 class open_unchanged:  # noqa: N801 - reads as the function it stands for
@@ -50,13 +50,12 @@ class open_unchanged:  # noqa: N801 - reads as the function it stands for
 
     def _compare(self) -> None:
         staged = self._staged
-        found = RemoteFile.from_stat(staged.origin.path, os.fstat(self._descriptor))
+        found = os.fstat(self._descriptor)
         if staged.owned:
-            if found.size != staged.origin.size:
-                raise Rejected(
-                    f"the staged file has {found.size} bytes instead of {staged.origin.size}", path=staged.origin.path
-                )
-        elif found.version != staged.origin.version:
+            if found.st_size != staged.origin.size:
+                wrong = f"the staged file has {found.st_size} bytes instead of {staged.origin.size}"
+                raise Rejected(wrong, path=staged.origin.path)
+        elif version_of_stat(found) != staged.origin.version:
             raise Changed("the file changed while it was read", path=staged.origin.path)
 
 

@@ -68,12 +68,13 @@ class _Round:
 
 
 class Threads:
-    """At most `count` threads, begun when they are needed; they never keep a process from ending."""
+    """At most `count` threads, begun when all others are at work; they never keep a process from ending."""
 
     def __init__(self, count: int, fence: Callable[[], None]) -> None:
         self.count = count
         self.fence = fence
         self._threads: list[threading.Thread] = []
+        self._idle = threading.Semaphore(0)  # threads that wait for a call
         self._calls: queue.SimpleQueue[Call[Any] | None] = queue.SimpleQueue()
 
     def as_done(self, items: Iterable[T], call: Callable[[T], R]) -> Iterator[tuple[T, Call[R]]]:
@@ -127,6 +128,7 @@ class Threads:
         for _ in self._threads:
             self._calls.put(None)
         self._threads.clear()
+        self._calls, self._idle = queue.SimpleQueue(), threading.Semaphore(0)
 
     def _begin(self, begin: Callable[[T], Callable[[], R]], item: T, this: _Round) -> Call[R]:
         try:
@@ -139,8 +141,8 @@ class Threads:
         call = Call(work, this)
         this.awaited += 1
         self._calls.put(call)
-        if len(self._threads) < self.count:
-            thread = threading.Thread(target=_work, args=(self._calls,), name="datagw-objects", daemon=True)
+        if not self._idle.acquire(blocking=False) and len(self._threads) < self.count:
+            thread = threading.Thread(target=_work, args=(self._calls, self._idle), name="datagw-objects", daemon=True)
             self._threads.append(thread)
             thread.start()
         return call
@@ -169,7 +171,14 @@ def _raise(error: Exception) -> Any:
     raise error
 
 
-def _work(calls: queue.SimpleQueue[Call[Any] | None]) -> None:
-    while (call := calls.get()) is not None:
+def _work(calls: queue.SimpleQueue[Call[Any] | None], idle: threading.Semaphore) -> None:
+    while True:
+        try:
+            call = calls.get_nowait()
+        except queue.Empty:
+            idle.release()
+            call = calls.get()
+        if call is None:
+            return
         call.make()
         del call
