@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, select, update
 
 from datagw.ledger.columns import short_hash
 from datagw.ledger.intents import delete_intents
@@ -107,8 +108,9 @@ class Receipts(Store):
             row["hash"] = short_hash(row["destination"])
             row["current"] = newest[row["job"], row["copy"], row["source"], row["destination"]] is row
         with self.writing(lease) as connection:
+            if older := _replaced(connection, rows):
+                connection.execute(_REPLACE, [_key(row) for row in older])
             if rows:
-                connection.execute(_REPLACE, [_key(row) for row in rows])
                 connection.execute(_INSERT, rows)
             delete_intents(connection, forget_parts)
 
@@ -133,8 +135,28 @@ _SAME = and_(
 )
 
 
+_STANDING = select(receipts.c.hash).where(
+    receipts.c.job == bindparam("b_job"),
+    receipts.c.copy == bindparam("b_copy"),
+    receipts.c.hash.in_(bindparam("b_hashes", expanding=True)),
+    receipts.c.current,
+)
 _REPLACE = update(receipts).where(_SAME, receipts.c.current).values(current=False)
 _INSERT = receipts.insert()
+
+
+def _replaced(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of the rows whose destination has a current receipt: a question for all, not an UPDATE each."""
+    by_copy: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_copy[row["job"], row["copy"]].append(row)
+    found: list[dict[str, Any]] = []
+    for (job, copy), some in by_copy.items():
+        for chunk in chunks(some):
+            values = {"b_job": job, "b_copy": copy, "b_hashes": [row["hash"] for row in chunk]}
+            there = set(connection.execute(_STANDING, values).scalars())
+            found.extend(row for row in chunk if row["hash"] in there)
+    return found
 
 
 def _key(row: dict[str, Any]) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def is_busy(gateway: Gateway, claim: RemoteFile) -> bool:
     if gateway.type != "local":
         return False
     try:
-        descriptor = os.open(local_path(gateway, claim.path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(gateway.full(claim.path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False  # sending it will say what is wrong with it
     try:
@@ -225,8 +225,8 @@ def is_busy(gateway: Gateway, claim: RemoteFile) -> bool:
 
 def in_place(gateway: Gateway, claim: RemoteFile) -> StagedFile:
     """A local source, used where it stands."""
-    native = local_path(gateway, claim.path)
-    return StagedFile(Path(os.path.realpath(native)) if native.is_symlink() else native, claim)
+    native = gateway.full(claim.path)
+    return StagedFile(Path(os.path.realpath(native) if os.path.islink(native) else native), claim)
 
 
 def local_path(gateway: Gateway, path: str) -> Path:

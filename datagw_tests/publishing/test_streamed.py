@@ -131,7 +131,7 @@ def test_a_store_that_fails_one_of_several_frees_the_line_to_the_source(
     station.data = Path(origin.root)
     for n in range(3):
         station.write(f"20260201/{n}", LARGE[: 9 * MB])
-    real, failed = Bucket.put, list[Any]()
+    real, failed = Bucket._put_plainly, list[Any]()
 
     def put(self: Bucket, key: str, reading: Any, facts: Any) -> Any:
         if not failed:
@@ -140,7 +140,7 @@ def test_a_store_that_fails_one_of_several_frees_the_line_to_the_source(
             raise Unavailable("the store is away")
         return real(self, key, reading, facts)
 
-    monkeypatch.setattr(Bucket, "put", put)
+    monkeypatch.setattr(Bucket, "_put_plainly", put)
     (result,) = station.run(marker=None)
     assert (result.state, result.failures, len(failed)) == ("published", (), 1)
 
