@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
@@ -232,16 +231,17 @@ class DayWork(Books):
 
     def _send(self, sends: Mapping[str, Sequence[Action]]) -> None:
         wanted = {a.source.path: a.source for name in self.works for a in sends[name]}
+        by_source = {name: {action.source.path: action for action in actions} for name, actions in sends.items()}
         total, done, told = len(wanted), 0, time.monotonic()
         with Streams(self.source) as streams:
             for batch in batches(list(wanted.values())):
-                staged = self._stage(batch, sends, streams)
+                staged = self._stage(batch, by_source, streams)
                 try:
                     for name, work in list(self.works.items()):
-                        mine = [action for action in sends[name] if action.source.path in staged]
-                        if mine:
+                        mine = by_source[name]
+                        if some := [mine[path] for path in staged if path in mine]:
                             with self._surviving(name):
-                                work.send(mine, staged)
+                                work.send(some, staged)
                                 if work.dead is not None:
                                     raise work.dead
                 finally:
@@ -252,9 +252,10 @@ class DayWork(Books):
                     self._say("%.1f %% (%d of %s)", 100 * done / total, done, _files(total))
 
     def _stage(
-        self, batch: Sequence[RemoteFile], sends: Mapping[str, Sequence[Action]], streams: Streams
+        self, batch: Sequence[RemoteFile], sends: Mapping[str, Collection[str]], streams: Streams
     ) -> dict[str, Readable]:
-        once = self._read_once(sends)
+        """The files that are in hand, or are read where they stand; `sends` are the sources of each copy."""
+        once = self._read_once(batch, sends)
         staged: dict[str, Readable] = {}
         for claim, one in zip(batch, stage(self.world, self.source, batch, streams, once), strict=True):
             if isinstance(one, GatewayError):
@@ -263,11 +264,10 @@ class DayWork(Books):
                 staged[claim.path] = one
         return staged
 
-    def _read_once(self, sends: Mapping[str, Sequence[Action]]) -> set[str]:
+    def _read_once(self, batch: Sequence[RemoteFile], sends: Mapping[str, Collection[str]]) -> set[str]:
         """Files that only one copy wants, and need not have in hand."""
-        wanted = Counter(action.source.path for name in self.works for action in sends[name])
-        takes = [action for name, work in self.works.items() if work.takes_streams for action in sends[name]]
-        return {action.source.path for action in takes if wanted[action.source.path] == 1}
+        wanting = {claim.path: [name for name in self.works if claim.path in sends[name]] for claim in batch}
+        return {path for path, names in wanting.items() if len(names) == 1 and self.works[names[0]].takes_streams}
 
     # ---- the end of the day
 
