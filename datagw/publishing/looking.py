@@ -9,7 +9,6 @@ import fnmatch
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -135,6 +134,7 @@ def look_at_copy(
     }
     marker = copy_marker(copy, day, gateway)
     manifest = None if copy.manifest is None else join(copy.template.folder(day), copy.manifest)
+    pointer = None if copy.pointer is None else join(copy.template.root, copy.pointer)
     entries: dict[str, RemoteFile] = {}
     if gateway.shows and not gateway.can("ls"):
         entries = looked_up(gateway, list(dict.fromkeys(destinations.values())))
@@ -143,9 +143,17 @@ def look_at_copy(
         for folder in _there(gateway, sorted(wanted)):
             entries.update(listed(gateway, folder))
     folds = gateway.folds or _folds(gateway, destinations.values(), entries)
-    sight = CopySight(copy, destinations, entries, gateway.place, folds, marker, shows=gateway.shows)
-    pointer = None if copy.pointer is None else join(copy.template.root, copy.pointer)
-    return replace(sight, manifest=manifest, pointer=pointer) if manifest or pointer else sight
+    return CopySight(
+        copy,
+        destinations,
+        entries,
+        gateway.place,
+        folds,
+        marker,
+        shows=gateway.shows,
+        manifest=manifest,
+        pointer=pointer,
+    )
 
 
 def _folds(gateway: Gateway, wanted: Iterable[str], there: Collection[str]) -> bool:
