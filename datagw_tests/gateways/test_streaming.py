@@ -173,6 +173,20 @@ def test_each_new_byte_gives_an_unsteady_source_all_of_its_tries_again():
     assert (sent.error, archive.read(sent.upload.part)) == (None, CONTENT)
 
 
+def test_each_byte_that_arrives_gives_an_unsteady_destination_all_of_its_tries_again():
+    content = bytes(range(256)) * 40_000
+    archive = Cut(cuts=[1_500_000] * 6, logins=[]).using(retries=QUICK)
+    (sent,) = archive.send([Upload(content, "f.part", "f")])
+    assert (sent.error, archive.read("f.part"), len(archive.logins)) == (None, content, 7)
+
+
+def test_a_destination_at_which_nothing_more_arrives_is_given_up():
+    archive = Cut(cuts=[1_500_000, *[0] * 9], logins=[]).using(retries=QUICK)
+    (sent,) = archive.send([Upload(bytes(4_000_000), "f.part", "f")])
+    assert isinstance(sent.error, Unavailable)
+    assert len(archive.logins) == 1 + 1 + QUICK.max
+
+
 @pytest.mark.parametrize("to", ["parts", "requests"])
 def test_a_source_that_is_gone_for_good_fails_its_file_alone_and_is_named(to, tmp_path):
     archive = Cut(logins=[]) if to == "parts" else Shelf(folder=str(tmp_path))

@@ -49,7 +49,7 @@ def _send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterato
         try:
             with gateway.speaking(None):
                 session = gateway.session()
-                readings = _readings(gateway, todo, refused, made, again=again)
+                readings = _readings(gateway, todo, refused, made, tries, again=again)
                 for reading, error in gateway._send_many(session, readings, sync):
                     del todo[reading.part]
                     made.pop(reading.part).close()
@@ -73,7 +73,13 @@ def _send(gateway: Gateway, uploads: Sequence[Upload], *, sync: bool) -> Iterato
 
 
 def _readings(
-    gateway: Gateway, todo: dict[str, Upload], refused: list[Sent], made: dict[str, Reading], *, again: bool
+    gateway: Gateway,
+    todo: dict[str, Upload],
+    refused: list[Sent],
+    made: dict[str, Reading],
+    tries: Tries,
+    *,
+    again: bool,
 ) -> Iterator[Reading]:
     """What is to be sent; a file that is not still while its part is looked at goes to `refused`, and it alone."""
     for upload in list(todo.values()):
@@ -86,6 +92,7 @@ def _readings(
             del todo[upload.part]
             refused.append(Sent.not_done(upload, error))
         else:
+            tries.reached(reading.part, reading.offset)
             made[reading.part] = reading
             yield reading
 

@@ -16,11 +16,18 @@ class Tries:
 
     def __init__(self, live: Live) -> None:
         self._live = live
+        self._reached: dict[str, int] = {}
         self.renew()
 
     def renew(self) -> None:
         """All of them again: something has gone well since."""
         self._pauses = self._live.retries.pauses()
+
+    def reached(self, name: str, offset: int) -> None:
+        """Renews them if a file has come farther than ever before."""
+        if offset > self._reached.get(name, 0):
+            self._reached[name] = offset
+            self.renew()
 
     def again(self, error: Unavailable) -> bool:
         """Returns when it is time for another try; False, at once, where none is left. The fence may raise meanwhile.
