@@ -19,6 +19,7 @@ from datagw.errors import Aborted, Changed, NotFound, Unavailable
 from datagw.files import RemoteFile, part_name
 from datagw.gateways.base import Gateway, Reading, Sent, Upload
 from datagw.gateways.front import streaming
+from datagw.gateways.front.reading import Published
 from datagw.gateways.front.retries import RetryPolicy
 from datagw.gateways.front.streaming import StreamedFile, Streams, Unread
 from datagw.gateways.memory import Memory, Store
@@ -185,6 +186,28 @@ def test_a_destination_at_which_nothing_more_arrives_is_given_up():
     (sent,) = archive.send([Upload(bytes(4_000_000), "f.part", "f")])
     assert isinstance(sent.error, Unavailable)
     assert len(archive.logins) == 1 + 1 + QUICK.max
+
+
+class InParts(Shelf):
+    """A destination that finds one more part of a file at each try, and all of it at the last."""
+
+    tries: list[int] = []
+    parts: int
+
+    def _publish(self, session: Any, reading: Reading) -> Published:
+        self.tries.append(1)
+        content = b"".join(reading.blocks(1 << 16))
+        reading.spared = min(len(self.tries) - 1, self.parts) * 1000
+        if self.parts < 10 or len(self.tries) <= self.parts:
+            raise Unavailable("the line broke")
+        return Published(RemoteFile(reading.final, len(content)), "hash")
+
+
+@pytest.mark.parametrize(("parts", "tries"), [(10, 11), (4, 1 + 4 + QUICK.max)])
+def test_each_part_that_arrives_gives_it_all_of_its_tries_again_as_well(parts, tries, tmp_path):
+    shelf = InParts(folder=str(tmp_path), parts=parts, tries=[]).using(retries=QUICK)
+    (sent,) = shelf.publish([Upload(CONTENT, "f.part", "f")])
+    assert (sent.error is None, len(shelf.tries)) == (parts == 10, tries)
 
 
 @pytest.mark.parametrize("to", ["parts", "requests"])

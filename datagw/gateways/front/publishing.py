@@ -57,7 +57,7 @@ def _publish(gateway: Gateway, uploads: Sequence[Upload]) -> Iterator[Sent]:
                         del todo[reading.final]
                         yield _told(gateway, reading, outcome)
         except Unavailable as error:
-            _left_off(gateway, made.values())
+            _left_off(gateway, made.values(), tries)
             place = error
         if not todo:
             break
@@ -84,9 +84,10 @@ def _readings(
             yield reading
 
 
-def _left_off(gateway: Gateway, readings: Iterable[Reading]) -> None:
-    """A broken connection is closed, and so are the sources that were read for it."""
+def _left_off(gateway: Gateway, readings: Iterable[Reading], tries: Tries) -> None:
+    """A broken connection is closed, and so are the sources read for it; what has arrived renews the tries."""
     for reading in readings:
+        tries.reached(reading.final, reading.offset + reading.spared)
         reading.close()
     gateway.close()
 
