@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from datagw.gateways.front.sending import RESUME_FROM
 from datagw.gateways.ftp import Ftp
 from datagw.gateways.local import Local
 from datagw.jobs import load
@@ -88,7 +90,15 @@ def test_a_server_that_is_cut_off_in_the_middle_is_gone_on_with(station: Station
 
 
 def test_a_server_that_went_away_is_gone_on_with_in_a_later_run(station: Station, server: Any) -> None:
-    (result,) = station.run(world={"progress": Meanwhile(server.kill, after=4_000_000)})
+    def kill() -> None:
+        """Not before some of what the kernel took for sent has arrived."""
+        until = time.monotonic() + 20
+        while max((part.stat().st_size for part in server.root.rglob(".datagw-*.part")), default=0) <= RESUME_FROM:
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        server.kill()
+
+    (result,) = station.run(world={"progress": Meanwhile(kill, after=4_000_000)})
     assert result.state == "failed"
     server.start()
     (result,) = station.run(delete_source=True)
