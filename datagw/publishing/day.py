@@ -230,8 +230,8 @@ class DayWork(Books):
                     self._say("%s: copied by the place itself: %s", name, _files(work.sent_files))
 
     def _send(self, sends: Mapping[str, Sequence[Action]]) -> None:
-        wanted = {a.source.path: a.source for name in self.works for a in sends[name]}
         by_source = {name: {action.source.path: action for action in actions} for name, actions in sends.items()}
+        wanted = {path: action.source for name in self.works for path, action in by_source[name].items()}
         total, done, told = len(wanted), 0, time.monotonic()
         with Streams(self.source) as streams:
             for batch in batches(list(wanted.values())):

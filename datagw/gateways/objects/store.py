@@ -72,8 +72,6 @@ class Store(Protocol):
     threads: Threads
     small: int
     """Bytes up to which an object is asked for, and sent, whole and beside others."""
-    part: int
-    """Bytes from which on an object is sent in parts."""
 
     def page(self, prefix: str, after: str | None) -> tuple[list[Found | str], str | None]:
         """The objects right below a prefix (the prefix itself among them, if it is one), and the prefixes there.
